@@ -1,0 +1,108 @@
+//! `watchword-bench bare`: the same two calls answered with constants, the floor that the server is measured against.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::HeaderName;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::put;
+use clap::Args;
+use tokio::net::TcpListener;
+
+use crate::error::Error;
+use crate::report::Output;
+
+/// Content type of every reply (wire contract of otpgateway, "API").
+const JSON: &str = "application/json; charset=utf-8";
+
+/// A reply to PUT: the envelope with an OTP object and its `url`, texts and ids as long as real ones.
+const PUT_REPLY: &str = concat!(
+    r#"{"status":"success","data":{"namespace":"dev","id":"b19aa2ee5d67-1f40-3-123456","#,
+    r#""to":"user-b19aa2ee5d67-1f40-3-123456@example.com","channel_description":"","address_description":"","#,
+    r#""extra":{},"provider":"inbox","otp":"123456","max_attempts":5,"attempts":1,"generate":1,"max_generate":3,"#,
+    r#""closed":false,"ttl":300,"url":"http://127.0.0.1:9000/otp/dev/b19aa2ee5d67-1f40-3-123456"}}"#
+);
+
+/// A reply to a right check: closed, counted, without `url`.
+const CHECK_REPLY: &str = concat!(
+    r#"{"status":"success","data":{"namespace":"dev","id":"b19aa2ee5d67-1f40-3-123456","#,
+    r#""to":"user-b19aa2ee5d67-1f40-3-123456@example.com","channel_description":"","address_description":"","#,
+    r#""extra":{},"provider":"inbox","otp":"123456","max_attempts":5,"attempts":2,"generate":1,"max_generate":3,"#,
+    r#""closed":true,"ttl":300}}"#
+);
+
+/// Answer PUT and check with constants: the least an HTTP server can cost.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+}
+
+/// Serves until the program is stopped. Prints the address once connections are accepted.
+pub(crate) async fn run(options: Options) -> Result<(), Error> {
+    let fails = |source| Error::Listen { address: options.listen, source };
+    let listener = TcpListener::bind(options.listen).await.map_err(fails)?;
+    let address = listener.local_addr().map_err(fails)?;
+    Output::text().section(&format_args!("listening on http://{address}"))?;
+    serve(listener).await
+}
+
+/// Serves on a listener that is bound already.
+pub(crate) async fn serve(listener: TcpListener) -> Result<(), Error> {
+    axum::serve(listener, router()).await.map_err(Error::Bare)
+}
+
+fn router() -> Router {
+    // The request body is read, as any server that answers it must: unread ones would cost connections now and then.
+    Router::new().route(
+        "/api/otp/{id}",
+        put(async |_body: Bytes| reply(PUT_REPLY)).post(async |_body: Bytes| reply(CHECK_REPLY)),
+    )
+}
+
+fn reply(body: &'static str) -> ([(HeaderName, &'static str); 1], &'static str) {
+    ([(CONTENT_TYPE, JSON)], body)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::{CHECK_REPLY, PUT_REPLY};
+
+    /// Names in the order of the wire contract; `url` comes with PUT alone.
+    const NAMES: [&str; 14] = [
+        "namespace",
+        "id",
+        "to",
+        "channel_description",
+        "address_description",
+        "extra",
+        "provider",
+        "otp",
+        "max_attempts",
+        "attempts",
+        "generate",
+        "max_generate",
+        "closed",
+        "ttl",
+    ];
+
+    #[test]
+    fn the_constant_replies_are_envelopes_with_the_names_of_the_wire_contract_in_order() {
+        for (reply, with_url) in [(PUT_REPLY, true), (CHECK_REPLY, false)] {
+            let envelope: Value = serde_json::from_str(reply).unwrap();
+            assert_eq!(envelope["status"], "success");
+            let mut expected = NAMES.to_vec();
+            expected.extend(with_url.then_some("url"));
+            let mut rest = reply;
+            for name in &expected {
+                let quoted = format!(r#""{name}":"#);
+                rest = rest.split_once(&quoted).unwrap_or_else(|| panic!("{name} is missing or too early")).1;
+            }
+            assert_eq!(envelope["data"].as_object().unwrap().len(), expected.len());
+        }
+    }
+}

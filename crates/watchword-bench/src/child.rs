@@ -1,0 +1,165 @@
+//! A server started for a measurement, and stopped with it.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::client::Origin;
+use crate::error::Error;
+use crate::options::Server;
+use crate::stopwatch;
+
+/// Longest wait for a started server to accept connections.
+const READY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How the server learns where its admin listener belongs.
+const ADMIN_LISTEN: &str = "WATCHWORD_ADMIN__LISTEN";
+
+/// Lines of a server's log that an error repeats.
+const LOG_LINES: usize = 15;
+
+/// A running server. Dropping it kills the process and removes its folder.
+pub(crate) struct RunningServer {
+    child: Child,
+    /// Where its API is.
+    pub(crate) origin: Origin,
+    /// Where its metrics are.
+    pub(crate) admin: Option<Origin>,
+    program: PathBuf,
+    folder: TempDir,
+}
+
+impl RunningServer {
+    /// Starts the server to be measured, and waits until it accepts connections. Its data and its log are in a new
+    /// folder.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be started, or is not ready in time.
+    pub(crate) async fn start(server: &Server) -> Result<Self, Error> {
+        let folder = new_folder(&server.folder())?;
+        let listen = free_address()?;
+        let mut command = Command::new(&server.server_binary);
+        command.args(arguments(&server.server_args, listen, folder.path())).args(&server.extra);
+        let admin = if server.no_admin { None } else { Some(free_address()?) };
+        if let Some(admin) = admin {
+            command.env(ADMIN_LISTEN, admin.to_string());
+        }
+        Self::launch(command, folder, listen, admin).await
+    }
+
+    /// Starts this program itself as the bare server.
+    ///
+    /// # Errors
+    ///
+    /// As for [`RunningServer::start`].
+    pub(crate) async fn start_bare() -> Result<Self, Error> {
+        let program = std::env::current_exe()
+            .map_err(|source| Error::Start { program: PathBuf::from("watchword-bench"), source })?;
+        let listen = free_address()?;
+        let mut command = Command::new(program);
+        command.args(["bare", "--listen", &listen.to_string()]);
+        Self::launch(command, new_folder(&std::env::temp_dir())?, listen, None).await
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    async fn launch(
+        mut command: Command,
+        folder: TempDir,
+        listen: SocketAddr,
+        admin: Option<SocketAddr>,
+    ) -> Result<Self, Error> {
+        let program = PathBuf::from(command.get_program());
+        let fails = |source| Error::Start { program: program.clone(), source };
+        let log = File::create(log_path(folder.path())).map_err(fails)?;
+        command.stdin(Stdio::null()).stdout(log.try_clone().map_err(fails)?).stderr(log);
+        let child = command.spawn().map_err(fails)?;
+        let origin = Origin::at(listen);
+        let mut server = Self { child, origin, admin: admin.map(Origin::at), program, folder };
+        for address in std::iter::once(listen).chain(admin) {
+            server.wait_for(address).await?;
+        }
+        Ok(server)
+    }
+
+    /// Waits until `address` accepts a connection.
+    async fn wait_for(&mut self, address: SocketAddr) -> Result<(), Error> {
+        let answer = stopwatch::until(READY_DEADLINE, async || match self.child.try_wait() {
+            Ok(None) => TcpStream::connect(address).await.ok().map(|_| Ok(())),
+            Ok(Some(status)) => Some(Err(Error::Exited { program: self.program.clone(), status, log: self.log() })),
+            Err(source) => Some(Err(Error::Start { program: self.program.clone(), source })),
+        });
+        match answer.await {
+            Some(answer) => answer,
+            None => Err(Error::NotReady {
+                program: self.program.clone(),
+                waited_for: address,
+                deadline: READY_DEADLINE,
+                log: self.log(),
+            }),
+        }
+    }
+
+    /// The end of what the server has printed.
+    fn log(&self) -> String {
+        let text = fs::read(log_path(self.folder.path())).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        // It fails only when the process has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn new_folder(under: &Path) -> Result<TempDir, Error> {
+    tempfile::Builder::new()
+        .prefix("watchword-bench-")
+        .tempdir_in(under)
+        .map_err(|source| Error::Folder { folder: under.to_owned(), source })
+}
+
+/// Next to the data, so that it goes with them.
+fn log_path(folder: &Path) -> PathBuf {
+    folder.join("bench-server.log")
+}
+
+/// An address on which nobody listens now. Should another process take it first, the server says so and ends.
+fn free_address() -> Result<SocketAddr, Error> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map_err(Error::NoPort)
+}
+
+fn arguments(template: &str, listen: SocketAddr, data: &Path) -> Vec<String> {
+    let fill = |argument: &str| {
+        argument.replace("{listen}", &listen.to_string()).replace("{data}", &data.display().to_string())
+    };
+    template.split_ascii_whitespace().map(fill).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_placeholders_of_the_argument_list_are_filled_also_inside_an_argument() {
+        let listen: SocketAddr = "127.0.0.1:9000".parse().unwrap();
+        let arguments = arguments("dev  --listen {listen} --store=sqlite:{data}/w.db", listen, Path::new("/a b"));
+        assert_eq!(arguments, ["dev", "--listen", "127.0.0.1:9000", "--store=sqlite:/a b/w.db"]);
+    }
+}

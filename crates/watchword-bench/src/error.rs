@@ -1,0 +1,71 @@
+//! Why a measurement could not be made.
+
+use std::error::Error as StdError;
+use std::fmt::Write as _;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use crate::client::{ExchangeError, Origin};
+
+/// What ends the program with exit code 1. No variant carries a passcode or a secret.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+    #[error("stopped by a signal before the end")]
+    Interrupted,
+    #[error("cannot write the results")]
+    Output(#[source] io::Error),
+    #[error("cannot write the results as JSON")]
+    Json(#[source] serde_json::Error),
+    #[error("cannot listen on {address}; is the port in use?")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("the bare server stopped")]
+    Bare(#[source] io::Error),
+    #[error("cannot connect to {target}; does the server run, and listen there?")]
+    Connect { target: Origin, source: ExchangeError },
+    #[error("cannot read the metrics of {admin}")]
+    Metrics { admin: Origin, source: ExchangeError },
+    #[error("{admin}/metrics was answered {status}")]
+    MetricsRefused { admin: Origin, status: StatusCode },
+    #[error("cannot read {path}; does process {pid} still run?")]
+    Process { pid: u32, path: PathBuf, source: io::Error },
+    #[error("{path} is not in the form that proc(5) describes")]
+    ProcessFormat { path: PathBuf },
+    #[error("cannot measure the disk in {folder}")]
+    Disk { folder: PathBuf, source: io::Error },
+    #[error("cannot make a folder for the server's data in {folder}")]
+    Folder { folder: PathBuf, source: io::Error },
+    #[error("cannot find a free port")]
+    NoPort(#[source] io::Error),
+    #[error("cannot start {program}")]
+    Start { program: PathBuf, source: io::Error },
+    #[error("{program} ended ({status}) before it was ready; the end of its log:\n{log}")]
+    Exited { program: PathBuf, status: ExitStatus, log: String },
+    #[error(
+        "{program} did not accept connections on {waited_for} within {} s; the end of its log:\n{log}",
+        deadline.as_secs()
+    )]
+    NotReady { program: PathBuf, waited_for: SocketAddr, deadline: Duration, log: String },
+    #[error("a task of the load program failed")]
+    Task(#[source] tokio::task::JoinError),
+    #[error("{failed} of {asked} verifications failed, so the figures say nothing; the first: {first}")]
+    Failures { failed: u64, asked: u64, first: String },
+}
+
+/// The error and its causes in one line, as `what: why: why`.
+pub(crate) fn with_causes(error: &dyn StdError) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        // Writing to a String can't fail.
+        let _ = write!(line, ": {inner}");
+        cause = inner.source();
+    }
+    line
+}

@@ -1,0 +1,36 @@
+//! Real time: what this program is about, and the only place in it that asks for it.
+#![expect(clippy::disallowed_methods, reason = "the load program measures real time; there is no clock to drive")]
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// How often [`until`] looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// This moment, for measuring how long something takes.
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Milliseconds since 1970, to tell the ids of one run of the program from those of another. 0 before 1970.
+pub(crate) fn unix_millis() -> u128 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis())
+}
+
+/// Blocks the thread, as the timer of the runtime is too coarse (1 ms) to pace requests.
+pub(crate) fn block_for(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+/// Asks `probe` every few milliseconds until it has an answer, or gives up with `None` once `deadline` has passed.
+pub(crate) async fn until<T>(deadline: Duration, mut probe: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let started = now();
+    loop {
+        if let Some(answer) = probe().await {
+            return Some(answer);
+        }
+        if started.elapsed() >= deadline {
+            return None;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}

@@ -1,0 +1,12 @@
+use futures::future::BoxFuture;
+
+use crate::time::Timestamp;
+
+/// The time. Tests drive their own; on a shared store all nodes follow the store's.
+pub trait Clock: Send + Sync + 'static {
+    /// The time now. It never goes back.
+    fn now(&self) -> Timestamp;
+
+    /// Waits until `at`; returns at once when that is past.
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()>;
+}
