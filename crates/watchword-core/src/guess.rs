@@ -93,9 +93,8 @@ impl Default for LookupRule {
     }
 }
 
-/// The missed look-ups in a row of one channel. The same row as a [`GuessCount`], under its own rule.
 impl LookupRule {
-    /// The count after one more miss.
+    /// The count of missed look-ups in a row after one more.
     #[must_use]
     pub fn after_miss(&self, count: Option<GuessCount>, now: Timestamp) -> GuessCount {
         let rule =

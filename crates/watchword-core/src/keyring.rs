@@ -84,6 +84,10 @@ pub enum Subject<'a> {
     Guesses(&'a str),
     /// Wrong checks of a verification that has no address yet.
     GuessesOf(&'a ExternalId),
+    /// Missed look-ups by passcode on a channel.
+    LookUps(&'a Channel),
+    /// A request that may come twice, by what is the same both times.
+    Request(&'a str),
     /// Messages of one channel, by IP address or by target exactly as given.
     Sends(ThrottleKind, &'a Channel, &'a str),
 }
@@ -262,6 +266,8 @@ impl DerivedKeys {
         let bytes = match subject {
             Subject::Guesses(canonical) => mac(&self.subject, &["guesses", namespace, canonical]),
             Subject::GuessesOf(id) => mac(&self.subject, &["guesses of id", namespace, id.as_str()]),
+            Subject::LookUps(channel) => mac(&self.subject, &["look-ups", namespace, channel.as_str()]),
+            Subject::Request(key) => mac(&self.subject, &["request", namespace, key]),
             Subject::Sends(ThrottleKind::Ip, channel, ip) => {
                 mac(&self.subject, &["sends by ip", namespace, channel.as_str(), ip])
             }

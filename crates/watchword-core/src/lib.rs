@@ -25,4 +25,5 @@ pub mod ports;
 mod text;
 pub mod throttle;
 pub mod time;
+pub mod transition;
 pub mod verification;

@@ -342,6 +342,8 @@ pub struct NewestTarget {
     pub channel: Channel,
     /// The look-up digests of the passcode, one per key.
     pub digests: Vec<PasscodeDigest>,
+    /// The row that counts the channel's misses.
+    pub subject: SubjectKey,
     /// How many misses in a row are looked at.
     pub lookup_rule: LookupRule,
 }
