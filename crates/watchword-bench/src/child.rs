@@ -95,7 +95,9 @@ impl RunningServer {
     async fn wait_for(&mut self, address: SocketAddr) -> Result<(), Error> {
         let answer = stopwatch::until(READY_DEADLINE, async || match self.child.try_wait() {
             Ok(None) => TcpStream::connect(address).await.ok().map(|_| Ok(())),
-            Ok(Some(status)) => Some(Err(Error::Exited { program: self.program.clone(), status, log: self.log() })),
+            Ok(Some(status)) => {
+                Some(Err(Error::Exited { program: self.program.clone(), status, log: self.log() }))
+            }
             Err(source) => Some(Err(Error::Start { program: self.program.clone(), source })),
         });
         match answer.await {
@@ -159,7 +161,8 @@ mod tests {
     #[test]
     fn the_placeholders_of_the_argument_list_are_filled_also_inside_an_argument() {
         let listen: SocketAddr = "127.0.0.1:9000".parse().unwrap();
-        let arguments = arguments("dev  --listen {listen} --store=sqlite:{data}/w.db", listen, Path::new("/a b"));
+        let arguments =
+            arguments("dev  --listen {listen} --store=sqlite:{data}/w.db", listen, Path::new("/a b"));
         assert_eq!(arguments, ["dev", "--listen", "127.0.0.1:9000", "--store=sqlite:/a b/w.db"]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::str::FromStr;
 use std::time::Duration;
@@ -64,6 +65,17 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
+    /// The server that listens on an address.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        let authority = address.to_string();
+        #[expect(
+            clippy::expect_used,
+            reason = "a socket address is written in characters that a header takes"
+        )]
+        let host = HeaderValue::from_str(&authority).expect("an address is a header value");
+        Self { authority, host, prefix: String::new() }
+    }
+
     /// A request to this server. `path` begins with `/` and is percent-encoded already.
     ///
     /// # Errors
@@ -164,7 +176,7 @@ impl Link {
             let response = sender.send_request(request).await?;
             let status = response.status();
             let body = Limited::new(response.into_body(), MAX_REPLY).collect().await;
-            Ok(Reply { status, body: body.map_err(ExchangeError::Body)?.to_bytes() })
+            Ok::<_, ExchangeError>(Reply { status, body: body.map_err(ExchangeError::Body)?.to_bytes() })
         });
         tokio::select! {
             biased;
@@ -216,7 +228,8 @@ mod tests {
                 while !request.ends_with(b"\r\n\r\n") {
                     request.push(stream.read_u8().await.unwrap());
                 }
-                let reply = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 3\r\n\r\n{body}");
+                let reply =
+                    format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 3\r\n\r\n{body}");
                 stream.write_all(reply.as_bytes()).await.unwrap();
             }
         });

@@ -25,7 +25,10 @@ pub(crate) struct Quantiles {
 impl Latencies {
     /// An empty histogram.
     pub(crate) fn new() -> Self {
-        #[expect(clippy::expect_used, reason = "the bounds are constants, and within what the histogram takes")]
+        #[expect(
+            clippy::expect_used,
+            reason = "the bounds are constants, and within what the histogram takes"
+        )]
         Self(Histogram::new_with_bounds(1, LONGEST, 3).expect("valid bounds"))
     }
 

@@ -76,6 +76,8 @@ struct Tally {
     failures: Vec<String>,
     put: Latencies,
     check: Latencies,
+    /// When its last verification was done: merging histograms is not part of the load.
+    ended: Instant,
 }
 
 /// Applies the load and waits for its end. Failed verifications are counted, not errors.
@@ -126,16 +128,26 @@ pub(crate) async fn apply(api: &Arc<Api>, load: Load) -> Result<LoadOutcome, Err
         check: Latencies::new(),
     };
     while let Some(tally) = workers.join_next().await {
-        outcome.take(tally.map_err(Error::Task)?);
+        outcome.take(tally.map_err(Error::Task)?, started);
     }
-    outcome.elapsed = started.elapsed();
     outcome.failed = turns.failed.load(Ordering::Relaxed);
     Ok(outcome)
 }
 
-async fn worker(api: Arc<Api>, turns: Arc<Turns>, mut connection: Connection, tag: String, work: Work) -> Tally {
-    let mut tally =
-        Tally { completed: 0, failures: Vec::new(), put: Latencies::new(), check: Latencies::new() };
+async fn worker(
+    api: Arc<Api>,
+    turns: Arc<Turns>,
+    mut connection: Connection,
+    tag: String,
+    work: Work,
+) -> Tally {
+    let mut tally = Tally {
+        completed: 0,
+        failures: Vec::new(),
+        put: Latencies::new(),
+        check: Latencies::new(),
+        ended: stopwatch::now(),
+    };
     while let Some((number, since)) = turns.next().await {
         let id = format!("{tag}-{number:x}");
         let done = match work {
@@ -154,6 +166,7 @@ async fn worker(api: Arc<Api>, turns: Arc<Turns>, mut connection: Connection, ta
                 remember(&mut tally.failures, with_causes(&failure));
             }
         }
+        tally.ended = stopwatch::now();
     }
     tally
 }
@@ -169,7 +182,8 @@ impl Turns {
             return None;
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        (number < self.count).then(|| (number, self.pace.as_ref().map_or_else(stopwatch::now, |pace| pace.at(number))))
+        (number < self.count)
+            .then(|| (number, self.pace.as_ref().map_or_else(stopwatch::now, |pace| pace.at(number))))
     }
 
     fn count_failure(&self) {
@@ -212,8 +226,9 @@ impl Drop for GiveUp {
 }
 
 impl LoadOutcome {
-    fn take(&mut self, tally: Tally) {
+    fn take(&mut self, tally: Tally, started: Instant) {
         self.completed += tally.completed;
+        self.elapsed = self.elapsed.max(tally.ended.duration_since(started));
         self.put.add(&tally.put);
         self.check.add(&tally.check);
         for failure in tally.failures {
@@ -226,5 +241,148 @@ impl LoadOutcome {
 fn remember(failures: &mut Vec<String>, failure: String) {
     if failures.len() < 5 && !failures.contains(&failure) {
         failures.push(failure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+    use std::sync::Mutex;
+
+    use axum::Router;
+    use axum::extract::{Path, State};
+    use axum::http::{HeaderMap, StatusCode};
+    use axum::routing::put;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::client::Origin;
+
+    /// A server that remembers: each id and address once, each id's own passcode, the caller's own credentials.
+    #[derive(Default)]
+    struct Remembering {
+        addresses: HashSet<String>,
+        passcodes: HashMap<String, String>,
+        puts: u32,
+    }
+
+    type Memory = Arc<Mutex<Remembering>>;
+
+    async fn start(
+        State(memory): State<Memory>,
+        Path(id): Path<String>,
+        headers: HeaderMap,
+        form: String,
+    ) -> (StatusCode, String) {
+        let mut memory = memory.lock().unwrap();
+        memory.puts += 1;
+        let passcode = format!("{:06}", memory.puts);
+        let address = form.strip_prefix("provider=inbox&to=").unwrap_or_else(|| panic!("{form}"));
+        // `dev:s3cret` in base64 (RFC 4648, section 4).
+        let known = headers["authorization"] == "Basic ZGV2OnMzY3JldA==";
+        let fresh = memory.addresses.insert(address.to_owned())
+            && memory.passcodes.insert(id, passcode.clone()).is_none();
+        if known && fresh && headers["content-type"] == "application/x-www-form-urlencoded" {
+            (StatusCode::OK, format!(r#"{{"status":"success","data":{{"ttl":300,"otp":"{passcode}"}}}}"#))
+        } else {
+            (StatusCode::CONFLICT, r#"{"status":"error","message":"not a fresh start"}"#.to_owned())
+        }
+    }
+
+    async fn check(
+        State(memory): State<Memory>,
+        Path(id): Path<String>,
+        form: String,
+    ) -> (StatusCode, String) {
+        let sent = memory.lock().unwrap().passcodes.remove(&id);
+        match sent {
+            Some(passcode) if form == format!("otp={passcode}") => (StatusCode::OK, "{}".to_owned()),
+            _ => (StatusCode::BAD_REQUEST, r#"{"status":"error","message":"Incorrect OTP"}"#.to_owned()),
+        }
+    }
+
+    async fn serve(router: Router) -> Arc<Api> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = Origin::at(listener.local_addr().unwrap());
+        tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+        Arc::new(Api::new(origin, "dev", "s3cret", "inbox"))
+    }
+
+    fn load(work: Work, count: u64, connections: u32, rate: Option<f64>) -> Load {
+        Load { work, count, connections: NonZeroU32::new(connections).unwrap(), rate }
+    }
+
+    #[tokio::test]
+    async fn each_verification_has_an_id_and_an_address_of_its_own_and_checks_the_passcode_it_was_given() {
+        let memory = Memory::default();
+        let api = serve(
+            Router::new().route("/api/otp/{id}", put(start).post(check)).with_state(Arc::clone(&memory)),
+        )
+        .await;
+        // Two loads, for the second must not repeat the first's ids; at a rate, too.
+        for rate in [None, Some(100_000.0)] {
+            let outcome = apply(&api, load(Work::Verify, 300, 8, rate)).await.unwrap();
+            assert_eq!((outcome.completed, outcome.failed, outcome.failures), (300, 0, Vec::<String>::new()));
+        }
+        let memory = memory.lock().unwrap();
+        assert_eq!((memory.puts, memory.addresses.len(), memory.passcodes.len()), (600, 600, 0));
+    }
+
+    #[tokio::test]
+    async fn a_load_of_puts_leaves_every_verification_live_for_as_long_as_asked() {
+        let forms = Arc::new(Mutex::new(Vec::new()));
+        let keep = async |State(forms): State<Arc<Mutex<Vec<String>>>>, form: String| {
+            forms.lock().unwrap().push(form);
+            r#"{"data":{"otp":"1"}}"#
+        };
+        let api = serve(Router::new().route("/api/otp/{id}", put(keep)).with_state(Arc::clone(&forms))).await;
+        let outcome = apply(&api, load(Work::PutOnly { ttl: 86_400 }, 50, 4, None)).await.unwrap();
+        assert_eq!((outcome.completed, outcome.failed), (50, 0));
+        let forms = forms.lock().unwrap();
+        assert_eq!(forms.len(), 50);
+        assert!(forms.iter().all(|form| form.ends_with("&ttl=86400")));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_is_given_up_with_its_words_and_without_its_passcode() {
+        let refuse = async || {
+            (
+                StatusCode::BAD_REQUEST,
+                r#"{"status":"error","message":"Incorrect OTP","data":{"otp":"735911"}}"#,
+            )
+        };
+        let succeed = async || r#"{"status":"success","data":{"otp":"735911"}}"#;
+        let api = serve(Router::new().route("/api/otp/{id}", put(succeed).post(refuse))).await;
+        let outcome = apply(&api, load(Work::Verify, 1_000_000, 4, None)).await.unwrap();
+        assert_eq!(outcome.completed, 0);
+        // Each connection may have one more under way when the last allowed failure is counted.
+        assert!((MAX_FAILURES..MAX_FAILURES + 4).contains(&outcome.failed), "{}", outcome.failed);
+        assert_eq!(outcome.failures, ["the check was answered 400 Bad Request Incorrect OTP"]);
+    }
+
+    #[tokio::test]
+    async fn at_a_fixed_rate_a_stall_of_the_server_shows_in_all_requests_it_held_up() {
+        const STALL: Duration = Duration::from_millis(200);
+        let stalled = Arc::new(AtomicBool::new(false));
+        let stall_once = async |State(stalled): State<Arc<AtomicBool>>| {
+            if !stalled.swap(true, Ordering::SeqCst) {
+                tokio::task::spawn_blocking(|| stopwatch::block_for(STALL)).await.unwrap();
+            }
+            r#"{"data":{"otp":"1"}}"#
+        };
+        let api = serve(Router::new().route("/api/otp/{id}", put(stall_once)).with_state(stalled)).await;
+        // Ten are due within the first 90 ms, all behind the one that takes 200 ms: each waits at least 110 ms.
+        let outcome = apply(&api, load(Work::PutOnly { ttl: 60 }, 10, 1, Some(100.0))).await.unwrap();
+        assert_eq!((outcome.completed, outcome.failed), (10, 0));
+        let median = outcome.put.quantiles().p50_us;
+        assert!(median >= 110_000, "the stall is hidden: p50 is {median} µs");
+    }
+
+    #[tokio::test]
+    async fn a_rate_spreads_the_load_over_time() {
+        let succeed = async || r#"{"data":{"otp":"1"}}"#;
+        let api = serve(Router::new().route("/api/otp/{id}", put(succeed))).await;
+        let outcome = apply(&api, load(Work::PutOnly { ttl: 60 }, 21, 4, Some(200.0))).await.unwrap();
+        assert!(outcome.elapsed >= Duration::from_millis(100), "{:?}", outcome.elapsed);
     }
 }

@@ -50,14 +50,15 @@ enum Command {
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let outcome = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime).and_then(
-        |runtime| {
-            let outcome = runtime.block_on(until_interrupted(command));
-            // A pacing thread or a disk measurement may still run: nothing waits for it.
-            runtime.shutdown_background();
-            outcome
-        },
-    );
+    let outcome =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime).and_then(
+            |runtime| {
+                let outcome = runtime.block_on(until_interrupted(command));
+                // A pacing thread or a disk measurement may still run: nothing waits for it.
+                runtime.shutdown_background();
+                outcome
+            },
+        );
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -69,14 +70,15 @@ fn main() -> ExitCode {
 }
 
 /// Runs the command until it ends or a signal asks to stop. Either way its future is dropped, and with it the servers
-/// it started.
+/// it started. A signal is how the bare server is meant to end; it cuts anything else short.
 async fn until_interrupted(command: Command) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
+    let interrupted = if matches!(command, Command::Bare(_)) { Ok(()) } else { Err(Error::Interrupted) };
     tokio::select! {
         outcome = perform(command) => outcome,
-        _ = terminate.recv() => Err(Error::Interrupted),
-        _ = interrupt.recv() => Err(Error::Interrupted),
+        _ = terminate.recv() => interrupted,
+        _ = interrupt.recv() => interrupted,
     }
 }
 

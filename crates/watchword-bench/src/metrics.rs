@@ -33,7 +33,8 @@ pub(crate) struct StoreWork {
 /// When the admin listener can't be reached or answers anything but 200.
 pub(crate) async fn read(admin: &Origin) -> Result<Option<StoreCounters>, Error> {
     let fails = |source| Error::Metrics { admin: admin.clone(), source };
-    let request = admin.request(Method::GET, "/metrics", Bytes::new()).map_err(|error| fails(error.into()))?;
+    let request =
+        admin.request(Method::GET, "/metrics", Bytes::new()).map_err(|error| fails(error.into()))?;
     let mut connection = Connection::open(admin).await.map_err(fails)?;
     let reply = connection.exchange(request).await.map_err(fails)?;
     if reply.status != StatusCode::OK {

@@ -79,13 +79,16 @@ fn parse_status(text: &str) -> Option<Memory> {
 
 fn clock_ticks() -> u32 {
     let told = fs::read("/proc/self/auxv").ok().and_then(|bytes| auxv_entry(&bytes, AUXV_CLOCK_TICKS));
-    told.and_then(|ticks| u32::try_from(ticks).ok()).filter(|&ticks| ticks > 0).unwrap_or(USUAL_CLOCK_TICKS as u32)
+    told.and_then(|ticks| u32::try_from(ticks).ok())
+        .filter(|&ticks| ticks > 0)
+        .unwrap_or(USUAL_CLOCK_TICKS as u32)
 }
 
 /// The auxiliary vector is pairs of machine words: what, and its value.
 fn auxv_entry(bytes: &[u8], what: usize) -> Option<usize> {
     let (words, _) = bytes.as_chunks::<{ size_of::<usize>() }>();
-    let mut pairs = words.chunks_exact(2).map(|pair| (usize::from_ne_bytes(pair[0]), usize::from_ne_bytes(pair[1])));
+    let mut pairs =
+        words.chunks_exact(2).map(|pair| (usize::from_ne_bytes(pair[0]), usize::from_ne_bytes(pair[1])));
     pairs.find(|&(key, _)| key == what).map(|(_, value)| value)
 }
 
@@ -108,14 +111,17 @@ mod tests {
 
     #[test]
     fn a_stat_in_another_form_is_refused() {
-        for text in ["", "4711", "4711 (a)", "4711 (a) S 1 2 3", "4711 (a) S 1 2 2 0 -1 4194304 100 0 0 0 x 75"] {
+        for text in
+            ["", "4711", "4711 (a)", "4711 (a) S 1 2 3", "4711 (a) S 1 2 2 0 -1 4194304 100 0 0 0 x 75"]
+        {
             assert_eq!(parse_stat(text, 100), None, "{text:?}");
         }
     }
 
     #[test]
     fn memory_is_read_from_status() {
-        let text = "Name:\twatchword\nVmPeak:\t  9999 kB\nVmHWM:\t  40960 kB\nVmRSS:\t  20480 kB\nThreads:\t1\n";
+        let text =
+            "Name:\twatchword\nVmPeak:\t  9999 kB\nVmHWM:\t  40960 kB\nVmRSS:\t  20480 kB\nThreads:\t1\n";
         assert_eq!(parse_status(text), Some(Memory { resident_kib: 20_480, peak_kib: 40_960 }));
         assert_eq!(parse_status("Name:\tkthreadd\n"), None);
     }
@@ -126,7 +132,8 @@ mod tests {
         let before = cpu_time(pid).unwrap();
         let mut sum = 0_u64;
         loop {
-            sum = (0..1_000_000_u64).fold(sum, |sum, number| sum.wrapping_mul(31).wrapping_add(std::hint::black_box(number)));
+            sum = (0..1_000_000_u64)
+                .fold(sum, |sum, number| sum.wrapping_mul(31).wrapping_add(std::hint::black_box(number)));
             let after = cpu_time(pid).unwrap();
             assert_eq!(after.name, before.name);
             if after.user > before.user {

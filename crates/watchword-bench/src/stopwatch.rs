@@ -1,5 +1,8 @@
 //! Real time: what this program is about, and the only place in it that asks for it.
-#![expect(clippy::disallowed_methods, reason = "the load program measures real time; there is no clock to drive")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the load program measures real time; there is no clock to drive"
+)]
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -1,0 +1,166 @@
+//! `watchword-bench memory`: what live verifications cost in memory, and whether they make a verification dearer.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::child::RunningServer;
+use crate::error::Error;
+use crate::load::{Load, Work};
+use crate::machine::Machine;
+use crate::measure::Subject;
+use crate::options::{Amount, Caller, Server};
+use crate::process::{self, Memory};
+use crate::report::{Aim, Medians, Output, RunReport, grouped, mebibytes, ratio};
+use crate::stopwatch;
+
+/// Resident memory of a server that has just started, in MiB.
+const IDLE_AIM_MIB: f64 = 20.0;
+
+/// Resident memory with all the live verifications, in MiB.
+const FULL_AIM_MIB: f64 = 80.0;
+
+/// CPU a verification with many live ones, as a multiple of that with few.
+const CPU_AIM: f64 = 1.3;
+
+/// Lifetime of what is loaded, in seconds: longer than any measurement.
+const LIFETIME: u32 = 86_400;
+
+/// Load many live verifications, and measure memory and the cost of one more.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    caller: Caller,
+    #[command(flatten)]
+    amount: Amount,
+    /// Live verifications to load.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    live: u64,
+    /// Live verifications of the server that it is compared with.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    few: u64,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    machine: Machine,
+    connections: u32,
+    verifications: u64,
+    few: Side,
+    many: Side,
+    aims: Vec<Aim>,
+}
+
+/// One server with its live verifications.
+#[derive(Serialize)]
+struct Side {
+    live: u64,
+    idle: Memory,
+    loading_seconds: f64,
+    loaded: Memory,
+    after_runs: Memory,
+    runs: Vec<RunReport>,
+    medians: Medians,
+}
+
+/// A server that is loaded and still running.
+struct Filled {
+    server: RunningServer,
+    subject: Subject,
+    side: Side,
+}
+
+/// Starts two servers, fills them, measures both in turn and reports; both are stopped at the end, whatever it is.
+///
+/// # Errors
+///
+/// When a server can't be started, something can't be measured, or a verification failed.
+pub(crate) async fn run(options: Options) -> Result<(), Error> {
+    let output = Output::new(options.json);
+    let machine = Machine::read();
+    output.section(&machine)?;
+
+    let mut few = fill(&options, options.few, output).await?;
+    let mut many = fill(&options, options.live, output).await?;
+    for filled in [&few, &many] {
+        filled.subject.prepare(options.amount.warm_up()).await?;
+    }
+    for number in 1..=options.amount.runs.get() {
+        for filled in [&mut few, &mut many] {
+            let report = filled.subject.measure(options.amount.run()).await?;
+            report.must_be_clean()?;
+            let live = grouped(filled.side.live);
+            output
+                .section(&format_args!("\nrun {number} of {}, {live} live: {report}", options.amount.runs))?;
+            filled.side.runs.push(report);
+        }
+    }
+    let (few, many) = (few.finish()?, many.finish()?);
+
+    output.section(&"")?;
+    for side in [&few, &many] {
+        output.section(&format_args!("medians with {} live: {}", grouped(side.live), side.medians))?;
+    }
+    output.section(&"")?;
+    let aims = aims(&few, &many);
+    for aim in &aims {
+        output.section(aim)?;
+    }
+    let (connections, verifications) = (options.amount.connections.get(), options.amount.verifications);
+    output.document(&Report { machine, connections, verifications, few, many, aims })
+}
+
+/// Starts a server and leaves so many live verifications in it.
+async fn fill(options: &Options, live: u64, output: Output) -> Result<Filled, Error> {
+    let server = RunningServer::start(&options.server).await?;
+    let idle = process::memory(server.pid())?;
+    output.section(&format_args!("idle: {idle}"))?;
+    let api = options.caller.api(server.origin.clone());
+    let subject = Subject { api, pids: vec![server.pid()], admin: server.admin.clone() };
+
+    let work = Work::PutOnly { ttl: LIFETIME };
+    let started = stopwatch::now();
+    subject.prepare(Load { work, count: live, connections: options.amount.connections, rate: None }).await?;
+    let loading_seconds = started.elapsed().as_secs_f64();
+    let loaded = process::memory(server.pid())?;
+    output.section(&format_args!("{} live, loaded in {loading_seconds:.1} s: {loaded}", grouped(live)))?;
+
+    let medians = Medians::of(&[]);
+    let side = Side { live, idle, loading_seconds, loaded, after_runs: loaded, runs: Vec::new(), medians };
+    Ok(Filled { server, subject, side })
+}
+
+impl Filled {
+    /// Reads the memory once more and stops the server.
+    fn finish(mut self) -> Result<Side, Error> {
+        self.side.after_runs = process::memory(self.server.pid())?;
+        self.side.medians = Medians::of(&self.side.runs);
+        Ok(self.side)
+    }
+}
+
+fn aims(few: &Side, many: &Side) -> Vec<Aim> {
+    let mib = |kib: u64| Some(kib as f64 / 1_024.0);
+    let cpu = ratio(many.medians.cpu_us_per_verification, few.medians.cpu_us_per_verification);
+    vec![
+        Aim::new("resident idle", "MiB", mib(many.idle.resident_kib), IDLE_AIM_MIB),
+        Aim::new("resident with all live", "MiB", mib(many.loaded.resident_kib), FULL_AIM_MIB),
+        Aim::new(
+            "resident with all live, after the runs",
+            "MiB",
+            mib(many.after_runs.resident_kib),
+            FULL_AIM_MIB,
+        ),
+        Aim::new("CPU a verification, many live beside few", "x", cpu, CPU_AIM),
+    ]
+}
+
+impl std::fmt::Display for Memory {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "resident {}, peak {}", mebibytes(self.resident_kib), mebibytes(self.peak_kib))
+    }
+}
