@@ -54,6 +54,9 @@ pub enum Error {
     /// The passcode is wrong; the check was counted.
     #[error("the passcode is wrong")]
     Wrong(Arc<Verification>),
+    /// The passcode was right once, and is used up; the check was not counted.
+    #[error("the passcode was used before")]
+    Used(Arc<Verification>),
     /// Its attempts or sends are used up.
     #[error("the attempts of this verification are used up")]
     Locked(Arc<Verification>),
@@ -122,6 +125,7 @@ impl Error {
             Self::Gone => "gone",
             Self::Exists(_) => "exists",
             Self::Wrong(_) => "wrong",
+            Self::Used(_) => "used",
             Self::Locked(_) => "locked",
             Self::Refused { .. } => "refused",
             Self::Throttled { .. } => "throttled",

@@ -15,8 +15,12 @@
 //! [`ports`] is what all of this needs from outside: a store, providers, time, randomness.
 
 pub mod address;
+pub mod breaker;
 pub mod delivery;
+pub mod dispatcher;
+pub mod engine;
 pub mod error;
+mod fail_point;
 pub mod guess;
 pub mod keyring;
 pub mod namespace;

@@ -4,6 +4,11 @@ use crate::delivery::{DeliveryState, ProviderId};
 
 /// Is told what happens, for metrics. Calls are on the hot path: they must neither block nor fail.
 pub trait Observer: Send + Sync + 'static {
+    /// A dialect answered a call; `outcome` is `ok`, the code of the [`Error`](crate::error::Error), or the dialect's own name for a refusal.
+    fn answered(&self, dialect: &'static str, call: &'static str, outcome: &'static str, took: Duration) {
+        let _ = (dialect, call, outcome, took);
+    }
+
     /// A check was decided; `result` is `approved` or the code of the [`Error`](crate::error::Error).
     fn checked(&self, result: &'static str) {
         let _ = result;

@@ -1,0 +1,194 @@
+//! The dispatcher: gets messages out. Claim, commit, send, settle.
+//!
+//! A claimed delivery walks its route: the providers in order, each with its own bulkhead and circuit breaker. Nothing is
+//! held open in the store meanwhile; a lease and a fence say whose it is. What came of it is settled in batches, off the
+//! caller's path.
+
+mod outbox;
+mod route;
+mod settler;
+mod walk;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use event_listener::Event;
+use futures::channel::{mpsc, oneshot};
+
+use crate::delivery::{Claim, Claimant, DeliveryMode, NodeId};
+use crate::engine::Parts;
+use crate::error::Error;
+use crate::ports::Settlement;
+use crate::time::Timestamp;
+use crate::verification::{RouteName, Verification};
+
+pub use route::{Carrier, Route, Routes};
+
+/// How long a lease outlasts the longest a provider may take.
+const LEASE_MARGIN: Duration = Duration::from_secs(10);
+/// How many deliveries this node holds at once; what comes on top waits in the store.
+const MOST_HELD: usize = 10_000;
+/// How long the outbox is left alone when nothing is known to be due: what other nodes left behind is found this late.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+
+/// Gets messages out. Cheap to clone.
+#[derive(Clone)]
+pub struct Dispatcher(Arc<Shared>);
+
+struct Shared {
+    parts: Parts,
+    node: NodeId,
+    routes: Routes,
+    settlements: mpsc::UnboundedSender<Settlement>,
+    settlement_queue: parking_lot::Mutex<Option<mpsc::UnboundedReceiver<Settlement>>>,
+    /// Deliveries that this node holds: claimed, and their settlement not recorded yet.
+    held: AtomicUsize,
+    stopping: AtomicBool,
+    /// Is told when `stopping` turns true, when one less is held, and when something may be due earlier than expected.
+    changed: Event,
+}
+
+/// A message on its way whose caller waits for the result.
+#[derive(Debug)]
+pub struct Attached {
+    verification: Arc<Verification>,
+    result: oneshot::Receiver<bool>,
+}
+
+impl Attached {
+    /// Waits for the result, at the longest until the caller's deadline. It does not depend on being waited for.
+    ///
+    /// # Errors
+    /// [`Error::NotSent`]: no provider took it in time. The verification and its counts stay.
+    pub async fn result(self) -> Result<(), Error> {
+        match self.result.await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(Error::NotSent(self.verification)),
+        }
+    }
+}
+
+impl Dispatcher {
+    /// A dispatcher of these routes. [`Self::run`] must run for deliveries to be settled and taken over.
+    pub fn new(parts: Parts, node: NodeId, routes: Routes) -> Self {
+        let (settlements, queue) = mpsc::unbounded();
+        Self(Arc::new(Shared {
+            parts,
+            node,
+            routes,
+            settlements,
+            settlement_queue: parking_lot::Mutex::new(Some(queue)),
+            held: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+            changed: Event::new(),
+        }))
+    }
+
+    /// Whether there is a route of that name.
+    pub fn has_route(&self, name: &RouteName) -> bool {
+        self.0.routes.get(name).is_some()
+    }
+
+    /// How many deliveries this node holds.
+    pub fn held(&self) -> usize {
+        self.0.held.load(Ordering::Relaxed)
+    }
+
+    /// The claimant for messages that are made now; `None`: too many are held, and they wait in the store.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] when too many are held and the caller would wait for its own.
+    pub(crate) fn claimant(&self, mode: DeliveryMode, now: Timestamp) -> Result<Option<Claimant>, Error> {
+        let full = self.held() >= MOST_HELD || self.is_stopping();
+        match mode {
+            DeliveryMode::Attached { .. } if full => Err(Error::Overloaded),
+            DeliveryMode::Attached { deadline } => Ok(Some(self.claimant_from(deadline.max(now)))),
+            DeliveryMode::Durable if full => Ok(None),
+            DeliveryMode::Durable => Ok(Some(self.claimant_from(now))),
+        }
+    }
+
+    fn claimant_from(&self, begin: Timestamp) -> Claimant {
+        Claimant {
+            node: self.0.node.clone(),
+            lease_until: begin.after(self.0.routes.longest_timeout() + LEASE_MARGIN),
+        }
+    }
+
+    /// Sends what was claimed. For an attached caller the first message reports back.
+    pub(crate) fn accept(
+        &self,
+        claims: Vec<Claim>,
+        mode: DeliveryMode,
+        verification: &Arc<Verification>,
+    ) -> Option<Attached> {
+        let mut attached = None;
+        for claim in claims {
+            let waiting = match mode {
+                DeliveryMode::Attached { deadline } => {
+                    let (reply, result) = oneshot::channel();
+                    let waits = Attached { verification: Arc::clone(verification), result };
+                    attached.get_or_insert(waits);
+                    Some(walk::Waiting { deadline, reply })
+                }
+                DeliveryMode::Durable => None,
+            };
+            self.dispatch(claim, waiting);
+        }
+        attached
+    }
+
+    fn dispatch(&self, claim: Claim, waiting: Option<walk::Waiting>) {
+        self.0.held.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::clone(&self.0);
+        self.0.parts.tasks.spawn(Box::pin(async move { shared.deliver(claim, waiting).await }));
+    }
+
+    /// Settles what was sent, and takes over what is due, until [`Self::stop`] was called and nothing is held any more.
+    ///
+    /// Call it once.
+    pub async fn run(&self) {
+        let queue = self.0.settlement_queue.lock().take();
+        let Some(queue) = queue else { return };
+        futures::join!(self.0.settle_all(queue), self.0.take_over_due());
+    }
+
+    /// Takes nothing new from here on; what waits for its turn goes back to the store.
+    pub fn stop(&self) {
+        self.0.stopping.store(true, Ordering::SeqCst);
+        self.0.changed.notify(usize::MAX);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.0.is_stopping()
+    }
+}
+
+impl Shared {
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Whether there is nothing left to do, ever.
+    fn is_done(&self) -> bool {
+        self.is_stopping() && self.held.load(Ordering::SeqCst) == 0
+    }
+
+    fn released(&self, count: usize) {
+        self.held.fetch_sub(count, Ordering::SeqCst);
+        if self.is_stopping() {
+            self.changed.notify(usize::MAX);
+        }
+    }
+}
+
+impl fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatcher")
+            .field("node", &self.0.node)
+            .field("held", &self.held())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,205 @@
+//! Sending once more, and to an address that was asked for later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use futures::future::BoxFuture;
+
+use super::{Composing, Engine, ThrottleBy, Words};
+use crate::address::{Address, Channel, Target};
+use crate::delivery::{DeliveryMode, NewDelivery};
+use crate::dispatcher::Attached;
+use crate::error::Error;
+use crate::namespace::Namespace;
+use crate::passcode::Passcode;
+use crate::ports::{Resend, Select, Selector, SendOutcome, SetAddress, StoreError};
+use crate::time::Timestamp;
+use crate::verification::{ExternalId, Verification};
+
+/// How often a message is composed anew because the verification was replaced meanwhile.
+const TRIES: usize = 3;
+
+/// What a dialect asks for when the same passcode is to be sent again.
+#[derive(Clone, Debug)]
+pub struct ResendRequest {
+    /// Whose.
+    pub namespace: Namespace,
+    /// Which.
+    pub external_id: ExternalId,
+    /// At least so long after the last message.
+    pub cool_down: Duration,
+    /// The throttle rules that apply.
+    pub throttle: Option<ThrottleBy>,
+    /// Whether the caller waits.
+    pub mode: DeliveryMode,
+}
+
+/// What a dialect asks for when a person gave the address.
+#[derive(Clone, Debug)]
+pub struct AddressRequest {
+    /// Whose.
+    pub namespace: Namespace,
+    /// Which.
+    pub external_id: ExternalId,
+    /// The medium.
+    pub channel: Channel,
+    /// The address.
+    pub address: Address,
+    /// The throttle rules that apply.
+    pub throttle: Option<ThrottleBy>,
+    /// Whether the caller waits.
+    pub mode: DeliveryMode,
+}
+
+/// A message that is durable in the outbox.
+#[derive(Debug)]
+pub struct Sent {
+    /// As stored.
+    pub verification: Arc<Verification>,
+    /// The message on its way, where the caller waits for it.
+    pub delivery: Option<Attached>,
+}
+
+impl Engine {
+    /// Sends the same passcode to the same address once more.
+    ///
+    /// # Errors
+    /// [`Error::Gone`], [`Error::AddressMissing`], [`Error::Locked`], [`Error::TooSoon`], [`Error::Throttled`],
+    /// [`Error::Overloaded`], [`Error::Store`]. Nothing was sent, then.
+    pub async fn resend(
+        &self,
+        request: ResendRequest,
+        compose: impl Fn(&Verification, &Passcode) -> Words,
+    ) -> Result<Sent, Error> {
+        let selector = Selector::Id(request.external_id.clone());
+        for _ in 0..TRIES {
+            let now = self.now();
+            let found = self.live(&request.namespace, &request.external_id, now).await?;
+            let Some(target) = &found.target else { return Err(Error::AddressMissing(found)) };
+            let delivery = self.compose_for(&found, &target.address, now, &compose)?;
+            let command = Resend {
+                namespace: request.namespace.clone(),
+                now,
+                selector: selector.clone(),
+                expected: found.vid,
+                cool_down: request.cool_down,
+                throttle: self.throttle(
+                    request.throttle.as_ref(),
+                    &request.namespace,
+                    &target.channel,
+                    Some(&target.address),
+                ),
+                deliveries: vec![delivery],
+                claimant: self.dispatcher.claimant(request.mode, now)?,
+            };
+            let store = Arc::clone(&self.parts.store);
+            if let Some(sent) =
+                self.commit(Box::pin(async move { store.resend(command).await }), request.mode).await?
+            {
+                return Ok(sent);
+            }
+        }
+        Err(Error::Overloaded)
+    }
+
+    /// Gives a verification the address it lacks, and sends its passcode there.
+    ///
+    /// # Errors
+    /// [`Error::AddressSet`] and those of [`Self::resend`].
+    pub async fn set_address(
+        &self,
+        request: AddressRequest,
+        compose: impl Fn(&Verification, &Passcode) -> Words,
+    ) -> Result<Sent, Error> {
+        for _ in 0..TRIES {
+            let now = self.now();
+            let found = self.live(&request.namespace, &request.external_id, now).await?;
+            if found.target.is_some() {
+                return Err(Error::AddressSet(found));
+            }
+            let target = Target { channel: request.channel.clone(), address: request.address.clone() };
+            let shown = Verification { target: Some(target.clone()), ..(*found).clone() };
+            let command = SetAddress {
+                namespace: request.namespace.clone(),
+                now,
+                external_id: request.external_id.clone(),
+                expected: found.vid,
+                guess_subject: self.guess_subject(&request.namespace, Some(&request.address), None),
+                throttle: self.throttle(
+                    request.throttle.as_ref(),
+                    &request.namespace,
+                    &target.channel,
+                    Some(&target.address),
+                ),
+                deliveries: vec![self.compose_for(&shown, &request.address, now, &compose)?],
+                claimant: self.dispatcher.claimant(request.mode, now)?,
+                target,
+            };
+            let store = Arc::clone(&self.parts.store);
+            if let Some(sent) =
+                self.commit(Box::pin(async move { store.set_address(command).await }), request.mode).await?
+            {
+                return Ok(sent);
+            }
+        }
+        Err(Error::Overloaded)
+    }
+
+    async fn live(
+        &self,
+        namespace: &Namespace,
+        id: &ExternalId,
+        now: Timestamp,
+    ) -> Result<Arc<Verification>, Error> {
+        let select = Select { namespace: namespace.clone(), now, selector: Selector::Id(id.clone()) };
+        self.parts.store.get(select).await?.ok_or(Error::Gone)
+    }
+
+    fn compose_for(
+        &self,
+        verification: &Verification,
+        address: &Address,
+        now: Timestamp,
+        compose: impl Fn(&Verification, &Passcode) -> Words,
+    ) -> Result<NewDelivery, Error> {
+        // Only dialects that keep the passcode can send it again.
+        let passcode = self.passcode_of(verification)?.ok_or(Error::Gone)?;
+        let context = Composing {
+            namespace: &verification.namespace,
+            route: &verification.route,
+            address,
+            ttl_seconds: now.until(verification.expires_at).as_secs(),
+            now,
+        };
+        Ok(self.new_delivery(&context, &passcode, compose(verification, &passcode)))
+    }
+
+    /// Runs a store operation that adds messages, and hands its claims on, even when the caller goes away. `None`: it was replaced meanwhile.
+    async fn commit(
+        &self,
+        operation: BoxFuture<'static, Result<SendOutcome, StoreError>>,
+        mode: DeliveryMode,
+    ) -> Result<Option<Sent>, Error> {
+        let dispatcher = self.dispatcher.clone();
+        let (reply, outcome) = oneshot::channel();
+        self.parts.tasks.spawn(Box::pin(async move {
+            let sent = match operation.await {
+                Ok(SendOutcome::Sent { verification, claims }) => {
+                    let delivery = dispatcher.accept(claims, mode, &verification);
+                    Ok(Some(Sent { verification, delivery }))
+                }
+                Ok(SendOutcome::Changed) => Ok(None),
+                Ok(SendOutcome::Locked(verification)) => Err(Error::Locked(verification)),
+                Ok(SendOutcome::AddressSet(verification)) => Err(Error::AddressSet(verification)),
+                Ok(SendOutcome::TooSoon { at }) => Err(Error::TooSoon { retry_at: at }),
+                Ok(SendOutcome::Throttled(throttled)) => Err(throttled.into()),
+                Ok(SendOutcome::SubjectMissing(kind)) => Err(Error::SubjectMissing(kind)),
+                Ok(SendOutcome::Gone) => Err(Error::Gone),
+                Err(error) => Err(error.into()),
+            };
+            let _ = reply.send(sent);
+        }));
+        outcome.await.map_err(|_| StoreError::outcome_unknown("the task that was to send it ended early"))?
+    }
+}

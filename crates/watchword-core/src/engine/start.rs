@@ -1,0 +1,239 @@
+//! Beginning a verification.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::oneshot;
+
+use super::{Composing, Engine, ThrottleBy, Words};
+use crate::address::{Address, Channel, Target};
+use crate::delivery::DeliveryMode;
+use crate::dispatcher::Attached;
+use crate::error::Error;
+use crate::fail_point;
+use crate::keyring::{Binding, Purpose, Subject};
+use crate::namespace::Namespace;
+use crate::passcode::{Passcode, StoredPasscode};
+use crate::ports::{Candidate, Dedupe, OnLive, Start, StartOutcome, StoreError};
+use crate::time::Timestamp;
+use crate::verification::{Attributes, ExternalId, Limits, OnRight, RouteName, Verification, Vid};
+
+/// How many passcodes are tried for one that is unique.
+const UNIQUE_CANDIDATES: usize = 8;
+
+/// Where the passcode comes from.
+#[derive(Clone, Debug)]
+pub enum PasscodeSource {
+    /// The caller brings it.
+    Given(Passcode),
+    /// So many random digits.
+    Digits(usize),
+    /// So many random digits, unlike any other that is live on the channel.
+    UniqueDigits(usize),
+}
+
+/// What a dialect asks for when a verification begins.
+#[derive(Clone, Debug)]
+pub struct StartRequest {
+    /// Whose.
+    pub namespace: Namespace,
+    /// The caller's name for it; without one it is found by its target.
+    pub external_id: Option<ExternalId>,
+    /// The medium.
+    pub channel: Channel,
+    /// Where the message goes; without it nothing is sent yet.
+    pub address: Option<Address>,
+    /// Which providers carry it.
+    pub route: RouteName,
+    /// The passcode.
+    pub passcode: PasscodeSource,
+    /// Whether the passcode is kept sealed, to be given back or sent again.
+    pub keep_passcode: bool,
+    /// Whether the target can be looked up by the passcode.
+    pub look_up_by_passcode: bool,
+    /// What to do when one is live already.
+    pub on_live: OnLive,
+    /// The most attempts and sends.
+    pub limits: Limits,
+    /// How long it is live.
+    pub ttl: Duration,
+    /// How long it stays findable after that.
+    pub kept_after: Duration,
+    /// What a right check does.
+    pub on_right: OnRight,
+    /// What the caller attached.
+    pub attributes: Attributes,
+    /// The throttle rules that apply; `None`: none, and nothing is counted.
+    pub throttle: Option<ThrottleBy>,
+    /// What is the same when the request comes twice, and how long to remember it.
+    pub dedupe: Option<(String, Duration)>,
+    /// Whether the caller waits for the message to go out.
+    pub mode: DeliveryMode,
+}
+
+/// A verification that began.
+#[derive(Debug)]
+pub struct Started {
+    /// As stored.
+    pub verification: Arc<Verification>,
+    /// Its passcode.
+    pub passcode: Passcode,
+    /// The message on its way, where the caller waits for it ([`DeliveryMode::Attached`]).
+    pub delivery: Option<Attached>,
+}
+
+impl Engine {
+    /// Begins a verification; `compose` words its message for a passcode.
+    ///
+    /// Once this returns, the verification and its message are durable. It goes on when the caller goes away meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::Exists`], [`Error::Throttled`], [`Error::SubjectMissing`], [`Error::Duplicate`],
+    /// [`Error::NoFreePasscode`], [`Error::Overloaded`], [`Error::Store`]. Nothing was sent, then.
+    pub async fn start(
+        &self,
+        request: StartRequest,
+        compose: impl Fn(&Passcode) -> Words,
+    ) -> Result<Started, Error> {
+        let now = self.now();
+        let claimant = match &request.address {
+            None => None,
+            Some(_) => self.dispatcher.claimant(request.mode, now)?,
+        };
+        let (mut passcodes, command) = self.start_command(&request, now, claimant, compose);
+        let mode = request.mode;
+        let engine = self.clone();
+        let (reply, outcome) = oneshot::channel();
+        self.parts.tasks.spawn(Box::pin(async move {
+            let outcome = engine.parts.store.start(command).await;
+            let started = match outcome {
+                Ok(StartOutcome::Started { verification, candidate, claims }) => {
+                    fail_point::reached("after_commit").await;
+                    let delivery = engine.dispatcher.accept(claims, mode, &verification);
+                    Ok((verification, candidate, delivery))
+                }
+                Ok(StartOutcome::Reused(verification) | StartOutcome::Exists(verification)) => {
+                    Err(Error::Exists(verification))
+                }
+                Ok(StartOutcome::Locked(verification)) => Err(Error::Locked(verification)),
+                Ok(StartOutcome::Throttled(throttled)) => Err(throttled.into()),
+                Ok(StartOutcome::SubjectMissing(kind)) => Err(Error::SubjectMissing(kind)),
+                Ok(StartOutcome::Duplicate) => Err(Error::Duplicate),
+                Ok(StartOutcome::NoFreeCandidate) => Err(Error::NoFreePasscode),
+                Err(error) => Err(error.into()),
+            };
+            // The caller may be gone; the message goes out all the same.
+            let _ = reply.send(started);
+        }));
+        let lost = |_| StoreError::outcome_unknown("the task that was to start it ended early");
+        let (verification, candidate, delivery) = outcome.await.map_err(lost)??;
+        Ok(Started { verification, passcode: passcodes.swap_remove(candidate), delivery })
+    }
+
+    fn start_command(
+        &self,
+        request: &StartRequest,
+        now: Timestamp,
+        claimant: Option<crate::delivery::Claimant>,
+        compose: impl Fn(&Passcode) -> Words,
+    ) -> (Vec<Passcode>, Start) {
+        let random = &*self.parts.random;
+        let passcodes: Vec<Passcode> = match &request.passcode {
+            PasscodeSource::Given(passcode) => vec![passcode.clone()],
+            PasscodeSource::Digits(length) => vec![Passcode::generate_digits(*length, random)],
+            PasscodeSource::UniqueDigits(length) => {
+                (0..UNIQUE_CANDIDATES).map(|_| Passcode::generate_digits(*length, random)).collect()
+            }
+        };
+        let unique = matches!(request.passcode, PasscodeSource::UniqueDigits(_));
+        let vid = self.new_vid(&request.namespace, now);
+        let target =
+            request.address.clone().map(|address| Target { channel: request.channel.clone(), address });
+        let candidates = passcodes
+            .iter()
+            .map(|passcode| {
+                let deliveries = request.address.iter().map(|address| {
+                    let context = Composing {
+                        namespace: &request.namespace,
+                        route: &request.route,
+                        address,
+                        ttl_seconds: request.ttl.as_secs(),
+                        now,
+                    };
+                    self.new_delivery(&context, passcode, compose(passcode))
+                });
+                let binding = Binding::Channel(&request.channel);
+                let taken_if = if unique {
+                    self.look_up_digests(&request.namespace, binding, passcode)
+                } else {
+                    Vec::new()
+                };
+                Candidate {
+                    passcode: self.stored_passcode(request, vid, target.as_ref(), passcode),
+                    taken_if,
+                    deliveries: deliveries.collect(),
+                }
+            })
+            .collect();
+        let dedupe = request.dedupe.as_ref().map(|(key, remembered)| Dedupe {
+            key: self.parts.keyring.subject(&request.namespace, Subject::Request(key)),
+            until: now.after(*remembered),
+        });
+        let command = Start {
+            namespace: request.namespace.clone(),
+            now,
+            vid,
+            external_id: request.external_id.clone(),
+            route: request.route.clone(),
+            guess_subject: self.guess_subject(
+                &request.namespace,
+                request.address.as_ref(),
+                request.external_id.as_ref(),
+            ),
+            on_live: request.on_live,
+            candidates,
+            unique_in: unique.then(|| request.channel.clone()),
+            limits: request.limits,
+            expires_at: now.after(request.ttl),
+            kept_after: request.kept_after,
+            on_right: request.on_right,
+            attributes: request.attributes.clone(),
+            throttle: self.throttle(
+                request.throttle.as_ref(),
+                &request.namespace,
+                &request.channel,
+                request.address.as_ref(),
+            ),
+            dedupe,
+            claimant,
+            target,
+        };
+        (passcodes, command)
+    }
+
+    fn stored_passcode(
+        &self,
+        request: &StartRequest,
+        vid: Vid,
+        target: Option<&Target>,
+        passcode: &Passcode,
+    ) -> StoredPasscode {
+        let keyring = &self.parts.keyring;
+        let namespace = &request.namespace;
+        let binding = match (&request.external_id, target) {
+            (Some(id), _) => Binding::External(id),
+            (None, Some(target)) => Binding::Target(target),
+            (None, None) => Binding::Channel(&request.channel),
+        };
+        let seal = || {
+            let row = vid.as_uuid().as_bytes();
+            keyring.seal(Purpose::Passcode, namespace, row, passcode.expose().as_bytes(), &*self.parts.random)
+        };
+        let look_up = || keyring.digest(namespace, Binding::Channel(&request.channel), passcode).digest;
+        StoredPasscode {
+            check: keyring.digest(namespace, binding, passcode),
+            lookup: request.look_up_by_passcode.then(look_up),
+            sealed: request.keep_passcode.then(seal),
+        }
+    }
+}
