@@ -239,7 +239,7 @@ pub struct Claimant {
 }
 
 /// A delivery that this node may send until the lease ends.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The delivery; its `fence` goes into the settlement.
     pub delivery: Delivery,

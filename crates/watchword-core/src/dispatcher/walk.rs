@@ -252,7 +252,7 @@ impl Shared {
                 Change::Opened => {
                     tracing::warn!(provider = %provider.id(), "the provider keeps failing and is left alone for a while");
                 }
-                Change::Closed => tracing::info!(provider = %provider.id(), "the provider works again");,
+                Change::Closed => tracing::info!(provider = %provider.id(), "the provider works again"),
             }
         }
         if !matches!(outcome, Outcome::Accepted { .. }) {

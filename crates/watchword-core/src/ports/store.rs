@@ -54,7 +54,7 @@ pub enum Selector {
     Id(ExternalId),
     /// All live ones of that target that have no external id.
     Target(Target),
-    /// The one with that id.
+    /// The one with that id, in the operation's namespace.
     Vid(Vid),
 }
 
@@ -65,7 +65,7 @@ pub enum OnLive {
     Replace,
     /// Give it back as it is.
     Reuse,
-    /// Stand beside it.
+    /// Stand beside it. With an external id, which is unique among the live ones, this refuses.
     Add,
     /// Refuse.
     Refuse,
@@ -133,7 +133,7 @@ pub struct Start {
 }
 
 /// What came of a [`Start`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartOutcome {
     /// It stands.
     Started {
@@ -148,7 +148,7 @@ pub enum StartOutcome {
     Reused(Arc<Verification>),
     /// One is live and locked, or would be by this.
     Locked(Arc<Verification>),
-    /// One is live ([`OnLive::Refuse`]).
+    /// One is live ([`OnLive::Refuse`], or [`OnLive::Add`] with an external id).
     Exists(Arc<Verification>),
     /// A throttle rule has no room.
     Throttled(Throttled),
@@ -231,7 +231,7 @@ pub struct Enqueue {
 }
 
 /// What came of a [`Resend`], [`SetAddress`] or [`Enqueue`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendOutcome {
     /// The messages are in the outbox.
     Sent {
@@ -286,7 +286,7 @@ pub struct Check {
 }
 
 /// What came of a [`Check`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckOutcome {
     /// Right.
     Approved(Arc<Verification>),
@@ -303,7 +303,7 @@ pub enum CheckOutcome {
     },
     /// The passcode was used before; nothing was counted.
     Used(Arc<Verification>),
-    /// None matched, and one is under a key that no digest was given for.
+    /// None matched, and one is under a key that no digest was given for. A wrong guess at the others is counted all the same.
     UnknownKey(KeyId),
     /// There is no live one.
     Gone,
@@ -321,7 +321,7 @@ pub struct Select {
 }
 
 /// What came of a deletion.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeleteOutcome {
     /// It was approved, and is gone now.
     Deleted(Arc<Verification>),
@@ -357,7 +357,7 @@ pub struct SealedRow {
     pub sealed: SealedPasscode,
 }
 
-/// Takes deliveries that are due, or whose holder's lease ended.
+/// Takes deliveries that are due, or whose holder's lease ended: those due longest first, the older id first where they tie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimDue {
     /// Which part of the outbox; stores that don't shard have only partition 0.
@@ -366,16 +366,16 @@ pub struct ClaimDue {
     pub now: Timestamp,
     /// Who, and until when.
     pub claimant: Claimant,
-    /// At most so many.
+    /// Looks at so many of them at most; those whose time is over end instead of being claimed.
     pub max: usize,
 }
 
 /// What a [`ClaimDue`] found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claimed {
     /// The deliveries, those due longest first.
     pub claims: Vec<Claim>,
-    /// When the next one is due.
+    /// When the next one is due, or the next lease ends, of all that are still to be sent; the past where more are waiting.
     pub next_due: Option<Timestamp>,
 }
 
@@ -460,7 +460,7 @@ pub struct StoreStats {
     pub verifications: u64,
     /// Deliveries still to be sent.
     pub outbox: u64,
-    /// When the delivery that is due longest became due.
+    /// When the first of them is due, or its lease ends.
     pub oldest_due: Option<Timestamp>,
 }
 
@@ -485,13 +485,14 @@ pub trait Store: Send + Sync + 'static {
     /// Checks a guess: counts before it compares, and consumes in the same step.
     async fn check(&self, check: Check) -> Result<CheckOutcome, StoreError>;
 
-    /// The newest verification that is selected: a live one, or by vid any that is still kept.
+    /// The newest verification that is selected: a live one, or by vid any that is still kept, which is while
+    /// `now <` [`garbage_at`](Verification::garbage_at), whether or not a purge was there since.
     async fn get(&self, select: Select) -> Result<Option<Arc<Verification>>, StoreError>;
 
     /// As [`Self::get`] by vid, where the namespace is not known. Live or not, while it is kept.
     async fn find(&self, vid: Vid, now: Timestamp) -> Result<Option<Arc<Verification>>, StoreError>;
 
-    /// Gives up the live ones that are selected, with their unsent messages. `None`: there was none.
+    /// Gives up the live ones that are selected, with their unsent messages, and gives back the newest. `None`: there was none.
     async fn cancel(&self, select: Select) -> Result<Option<Arc<Verification>>, StoreError>;
 
     /// Deletes the selected verification if it is approved.
@@ -500,7 +501,7 @@ pub trait Store: Send + Sync + 'static {
     /// Finds the newest live target that holds a passcode; refused and missed look the same.
     async fn newest_target(&self, look_up: NewestTarget) -> Result<Option<Target>, StoreError>;
 
-    /// The newest sealed passcode that is live for any of `targets`.
+    /// The newest sealed passcode that is live for any of `targets`, of a verification without an external id.
     async fn newest_passcode(
         &self,
         namespace: Namespace,
@@ -535,7 +536,7 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets the wrong guesses counted in these rows. `false`: there were none.
     async fn unlock(&self, namespace: Namespace, subjects: Vec<SubjectKey>) -> Result<bool, StoreError>;
 
-    /// Removes at most `max` rows that count for nothing any more.
+    /// Removes at most `max` rows that count for nothing any more. Deliveries still to be sent are none of them: a claim ends those.
     async fn purge(&self, partition: Partition, now: Timestamp, max: usize) -> Result<Purged, StoreError>;
 
     /// How much is in it.
