@@ -198,7 +198,7 @@ pub struct Delivery {
     pub fence: u64,
     /// Who has it, or had it last.
     pub claimed_by: Option<NodeId>,
-    /// What was tried, oldest first.
+    /// What was tried, oldest first; the newest [`Self::KEPT_ATTEMPTS`].
     pub attempts: Vec<DeliveryAttempt>,
     /// When it was put into the outbox.
     pub created_at: Timestamp,
@@ -207,6 +207,9 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// How many attempts are kept: a message may be tried for weeks, and its row is written each time.
+    pub const KEPT_ATTEMPTS: usize = 20;
+
     /// A delivery as it enters the outbox: claimed at once by `claimant` where it is due and there is one.
     pub fn enter(new: NewDelivery, of: &Verification, claimant: Option<&Claimant>, now: Timestamp) -> Self {
         let due_at = new.not_before.filter(|at| *at > now);

@@ -57,8 +57,8 @@ pub fn guess_subject(found: &[(usize, Verification)], now: Timestamp) -> Option<
 
 /// Decides a [`Check`].
 ///
-/// `found` holds the verifications that the check's guesses select, each with the index of the guess that selected it, the
-/// newest first; those that are not live are passed over. `count` is the row of [`guess_subject`].
+/// `found` holds the verifications that the check's guesses select, each once, with the index of the first guess that selects
+/// it, the newest first; those that are not live are passed over. `count` is the row of [`guess_subject`].
 pub fn check(check: &Check, found: Vec<(usize, Verification)>, count: Option<GuessCount>) -> CheckWrite {
     let now = check.now;
     let mut live: Vec<Looked> = found
@@ -74,7 +74,10 @@ pub fn check(check: &Check, found: Vec<(usize, Verification)>, count: Option<Gue
     if !check.approved_again {
         let (used, pending): (Vec<_>, Vec<_>) =
             live.into_iter().partition(|looked| looked.verification.state == State::Approved);
-        if let Some(used) = used.into_iter().find(Looked::matches) {
+        // A passcode that was used may be that of a later one too.
+        if !pending.iter().any(Looked::matches)
+            && let Some(used) = used.into_iter().find(Looked::matches)
+        {
             return CheckWrite::nothing(CheckOutcome::Used(Arc::new(used.verification)));
         }
         live = pending;
@@ -119,11 +122,14 @@ pub fn check(check: &Check, found: Vec<(usize, Verification)>, count: Option<Gue
     let Some(shown) = shown else { return CheckWrite::nothing(CheckOutcome::Gone) };
     let (outcome, count) = if right.is_some() {
         (CheckOutcome::Approved(shown), count.map_or(CountWrite::Unchanged, |_| CountWrite::Clear))
-    } else if all_locked {
-        (CheckOutcome::Locked(shown), CountWrite::Unchanged)
     } else {
-        let outcome = unknown.map_or(CheckOutcome::Wrong(shown), CheckOutcome::UnknownKey);
-        (outcome, CountWrite::Set(GuessCount::after_wrong(count, &check.guess_rule, now)))
+        let outcome = match unknown {
+            Some(key) => CheckOutcome::UnknownKey(key),
+            None if all_locked => CheckOutcome::Locked(shown),
+            None => CheckOutcome::Wrong(shown),
+        };
+        let wrong = || CountWrite::Set(GuessCount::after_wrong(count, &check.guess_rule, now));
+        (outcome, if all_locked { CountWrite::Unchanged } else { wrong() })
     };
     CheckWrite { outcome, rows, count }
 }

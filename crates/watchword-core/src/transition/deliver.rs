@@ -60,6 +60,8 @@ pub fn settle(mut delivery: Delivery, settlement: Settlement, now: Timestamp) ->
         return Err(Fenced::Stale);
     }
     delivery.attempts.extend(settlement.attempts);
+    let surplus = delivery.attempts.len().saturating_sub(Delivery::KEPT_ATTEMPTS);
+    delivery.attempts.drain(..surplus);
     Ok(match settlement.verdict {
         Verdict::Ended(ended) => end_delivery(delivery, ended, now),
         Verdict::Retry { at } if at >= delivery.expires_at => end_delivery(delivery, Ended::Expired, now),

@@ -10,7 +10,8 @@ use crate::verification::{State, Verification, exceeds};
 /// What a store loads for a [`Start`].
 #[derive(Clone, Debug, Default)]
 pub struct StartView {
-    /// The newest verification with the start's external id, or its target where it has none. One that is not live counts as absent.
+    /// The newest live verification with the start's external id, or, where it has none, of its target among those without one.
+    /// One that is not live counts as absent.
     pub live: Option<Verification>,
     /// Whether the dedupe key is remembered.
     pub handled_before: bool,
@@ -66,6 +67,8 @@ pub fn start(start: Start, view: StartView) -> Result<StartWrite, StartOutcome> 
         match start.on_live {
             OnLive::Reuse => return Err(StartOutcome::Reused(Arc::new(live))),
             OnLive::Refuse => return Err(StartOutcome::Exists(Arc::new(live))),
+            // Two live ones of one external id could not be told apart.
+            OnLive::Add if start.external_id.is_some() => return Err(StartOutcome::Exists(Arc::new(live))),
             OnLive::Add => {}
             OnLive::Replace => {
                 attempts = live.attempts.saturating_add(1);
