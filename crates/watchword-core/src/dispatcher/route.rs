@@ -49,22 +49,27 @@ impl Route {
 
 /// All routes by name.
 #[derive(Clone, Debug, Default)]
-pub struct Routes(HashMap<RouteName, Route>);
+pub struct Routes {
+    by_name: HashMap<RouteName, Route>,
+    longest_timeout: Duration,
+}
 
 impl Routes {
     pub(super) fn get(&self, name: &RouteName) -> Option<&Route> {
-        self.0.get(name)
+        self.by_name.get(name)
     }
 
     /// The longest that any provider may take for one try.
     pub(super) fn longest_timeout(&self) -> Duration {
-        let carriers = self.0.values().flat_map(|route| &route.0);
-        carriers.map(|carrier| carrier.provider.timeout()).max().unwrap_or_default()
+        self.longest_timeout
     }
 }
 
 impl FromIterator<(RouteName, Route)> for Routes {
     fn from_iter<I: IntoIterator<Item = (RouteName, Route)>>(routes: I) -> Self {
-        Self(routes.into_iter().collect())
+        let by_name: HashMap<RouteName, Route> = routes.into_iter().collect();
+        let carriers = by_name.values().flat_map(|route| &route.0);
+        let longest_timeout = carriers.map(|carrier| carrier.provider.timeout()).max().unwrap_or_default();
+        Self { by_name, longest_timeout }
     }
 }
