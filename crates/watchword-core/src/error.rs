@@ -146,3 +146,39 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first column of the table in `docs/errors.md`.
+    fn documented() -> Vec<&'static str> {
+        let rows =
+            include_str!("../../../docs/errors.md").lines().filter_map(|line| line.strip_prefix("| `"));
+        rows.filter_map(|row| row.split('`').next()).collect()
+    }
+
+    #[test]
+    fn every_code_is_documented_and_every_documented_code_exists() {
+        // The source itself is the list: `code` is exhaustive, which an array beside it would not be.
+        let source = include_str!("error.rs");
+        let body = source
+            .split("pub const fn code")
+            .nth(1)
+            .and_then(|rest| rest.split("#[cfg(test)]").next())
+            .unwrap();
+        let codes: Vec<_> =
+            body.lines().filter_map(|line| line.split("=> \"").nth(1)?.split('"').next()).collect();
+        assert_eq!(codes.len(), 22);
+        assert_eq!(documented(), codes);
+    }
+
+    #[test]
+    fn a_store_error_shows_its_cause_to_the_log_only_through_display() {
+        let error = Error::from(StoreError::unavailable("disk I/O error"));
+        assert_eq!(
+            (error.code(), error.to_string()),
+            ("store_unavailable", "the store can't be used: disk I/O error".to_owned())
+        );
+    }
+}

@@ -2,6 +2,8 @@
 
 mod clock;
 mod observer;
+mod operations;
+mod outbox;
 mod provider;
 mod random;
 mod store;
@@ -9,6 +11,8 @@ mod tasks;
 
 pub use clock::Clock;
 pub use observer::{Observer, Silent};
+pub use operations::*;
+pub use outbox::*;
 pub use provider::{Outgoing, Provider};
 pub use random::Random;
 pub use store::*;
