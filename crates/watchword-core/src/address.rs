@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::InvalidInput;
-use crate::text::{name_type, valid_line};
+use crate::input::InvalidInput;
+use crate::input::{name_type, valid_line};
 
 name_type! {
     /// The medium of a message: `sms`, `call`, `email`, `telegram`, `whatsapp`, or a webhook's own name.

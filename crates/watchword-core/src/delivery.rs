@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::input::name_type;
 use crate::namespace::Namespace;
 use crate::passcode::{Passcode, Sealed};
 use crate::ports::Random;
-use crate::text::name_type;
 use crate::time::Timestamp;
 use crate::verification::{RouteName, Verification, Vid, time_ordered_bytes};
 

@@ -18,8 +18,8 @@ use event_listener::Event;
 use futures::channel::{mpsc, oneshot};
 
 use crate::delivery::{Claim, Claimant, DeliveryMode, NodeId};
-use crate::engine::Parts;
 use crate::error::Error;
+use crate::parts::Parts;
 use crate::ports::Settlement;
 use crate::time::Timestamp;
 use crate::verification::{RouteName, Verification};

@@ -5,17 +5,16 @@ mod look;
 mod send;
 mod start;
 
-use std::sync::Arc;
-
 use crate::address::{Address, Channel};
 use crate::delivery::{DeliveryId, Message, NewDelivery};
 use crate::dispatcher::Dispatcher;
 use crate::error::Error;
 use crate::guess::{GuessRule, LookupRule};
-use crate::keyring::{Keyring, Purpose, Subject, SubjectKey};
+use crate::keyring::{Purpose, Subject, SubjectKey};
 use crate::namespace::Namespace;
+pub use crate::parts::Parts;
 use crate::passcode::{Passcode, random_text};
-use crate::ports::{Clock, Observer, Random, Store, Tasks, Throttled};
+use crate::ports::Throttled;
 use crate::throttle::{Throttle, ThrottleKind, ThrottleSubject};
 use crate::time::Timestamp;
 use crate::verification::{ExternalId, RouteName, Verification, Vid};
@@ -23,23 +22,6 @@ use crate::verification::{ExternalId, RouteName, Verification, Vid};
 pub use check::{CheckBy, CheckRequest};
 pub use send::{AddressRequest, ResendRequest, Sent};
 pub use start::{PasscodeSource, StartRequest, Started};
-
-/// What the engine works with.
-#[derive(Clone)]
-pub struct Parts {
-    /// Keeps the state.
-    pub store: Arc<dyn Store>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness.
-    pub random: Arc<dyn Random>,
-    /// Background work.
-    pub tasks: Arc<dyn Tasks>,
-    /// Is told what happens.
-    pub observer: Arc<dyn Observer>,
-    /// The keys.
-    pub keyring: Arc<Keyring>,
-}
 
 /// The limits that hold for every dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,38 +4,13 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::keyring::KeyId;
+pub use crate::input::InvalidInput;
+use crate::key::KeyId;
+use crate::keyring::OpenError;
 use crate::ports::StoreError;
 use crate::throttle::ThrottleKind;
 use crate::time::Timestamp;
 use crate::verification::Verification;
-
-/// Input that can't be taken, by field. Its text is safe to show to the caller.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum InvalidInput {
-    /// Fewer bytes than needed.
-    #[error("`{field}` needs at least {min} bytes")]
-    TooShort {
-        /// The caller's name for it.
-        field: &'static str,
-        /// Bytes it needs.
-        min: usize,
-    },
-    /// More bytes than allowed.
-    #[error("`{field}` may have at most {max} bytes")]
-    TooLong {
-        /// The caller's name for it.
-        field: &'static str,
-        /// Bytes it may have.
-        max: usize,
-    },
-    /// A control character, which could split a header or forge a log line.
-    #[error("`{field}` has a control character")]
-    ControlCharacter {
-        /// The caller's name for it.
-        field: &'static str,
-    },
-}
 
 /// Why the domain refused a request. One list for all dialects; each has its own words for them.
 ///
@@ -115,6 +90,15 @@ pub enum Error {
     /// The store can't be used right now.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::UnknownKey(key) => Self::UnknownKey(key),
+            OpenError::Damaged => Self::Damaged,
+        }
+    }
 }
 
 impl Error {

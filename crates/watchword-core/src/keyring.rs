@@ -15,56 +15,13 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::address::{Channel, Target};
-use crate::error::Error;
 use crate::namespace::Namespace;
 use crate::passcode::{KeyedDigest, Passcode, PasscodeDigest, Sealed};
 use crate::ports::Random;
 use crate::throttle::ThrottleKind;
 use crate::verification::ExternalId;
 
-/// A key's fingerprint: 8 bytes derived from the key, the same on every node.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId([u8; 8]);
-
-impl KeyId {
-    /// From its bytes.
-    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its bytes, for a store.
-    pub const fn as_bytes(&self) -> &[u8; 8] {
-        &self.0
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyId({self})")
-    }
-}
-
-/// A keyed hash of who or what is counted: 16 bytes that tell nothing without the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SubjectKey([u8; 16]);
-
-impl SubjectKey {
-    /// From its bytes.
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its bytes, for a store.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
+pub use crate::key::{KeyId, SubjectKey};
 
 /// What a passcode's digest is bound to.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +67,17 @@ pub enum KeyringError {
     /// The same key twice.
     #[error("key {0} is given twice; remove one of them")]
     Repeated(KeyId),
+}
+
+/// Why a sealed copy does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum OpenError {
+    /// It is under a key that this node does not have.
+    #[error("it is sealed under key {0}, which this node does not have")]
+    UnknownKey(KeyId),
+    /// It is broken, or of another row.
+    #[error("it is broken, or was moved from another row")]
+    Damaged,
 }
 
 /// Bytes of a master key.
@@ -206,22 +174,23 @@ impl Keyring {
     /// Opens what [`Self::seal`] made for the same row.
     ///
     /// # Errors
-    /// [`Error::UnknownKey`] when this node lacks the key; [`Error::Damaged`] when the copy is of another row or broken.
+    /// [`OpenError::UnknownKey`] when this node lacks the key; [`OpenError::Damaged`] when the copy is of another row or broken.
     pub fn open(
         &self,
         purpose: Purpose,
         namespace: &Namespace,
         row: &[u8; 16],
         sealed: &Sealed,
-    ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let (header, cipher_text) = sealed.as_bytes().split_at_checked(HEADER_BYTES).ok_or(Error::Damaged)?;
-        let (id, nonce) = header.split_first_chunk::<8>().ok_or(Error::Damaged)?;
-        let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| Error::Damaged)?;
-        let id = KeyId(*id);
-        let key = self.keys.iter().find(|key| key.id == id).ok_or(Error::UnknownKey(id))?;
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let (header, cipher_text) =
+            sealed.as_bytes().split_at_checked(HEADER_BYTES).ok_or(OpenError::Damaged)?;
+        let (id, nonce) = header.split_first_chunk::<8>().ok_or(OpenError::Damaged)?;
+        let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| OpenError::Damaged)?;
+        let id = KeyId::from_bytes(*id);
+        let key = self.keys.iter().find(|key| key.id == id).ok_or(OpenError::UnknownKey(id))?;
         let associated = associated_data(purpose, namespace, row);
         let payload = Payload { msg: cipher_text, aad: &associated };
-        key.seal.decrypt(&XNonce::from(nonce), payload).map(Zeroizing::new).map_err(|_| Error::Damaged)
+        key.seal.decrypt(&XNonce::from(nonce), payload).map(Zeroizing::new).map_err(|_| OpenError::Damaged)
     }
 }
 
@@ -239,7 +208,7 @@ impl DerivedKeys {
         let mut seal = Zeroizing::new([0; KEY_BYTES]);
         expand(&master, "watchword seal", seal.as_mut_slice());
         Self {
-            id: KeyId(id),
+            id: KeyId::from_bytes(id),
             check: hmac(&master, "watchword check digest"),
             lookup: hmac(&master, "watchword look-up digest"),
             subject: hmac(&master, "watchword subject"),
@@ -277,7 +246,7 @@ impl DerivedKeys {
         };
         let mut key = [0; 16];
         key.copy_from_slice(&bytes[..16]);
-        SubjectKey(key)
+        SubjectKey::from_bytes(key)
     }
 }
 
@@ -386,9 +355,12 @@ mod tests {
             ),
             ring.open(Purpose::Passcode, &here, &[7; 16], &Sealed::from_bytes(Vec::new())),
         ] {
-            assert!(matches!(opened, Err(Error::Damaged)));
+            assert!(matches!(opened, Err(OpenError::Damaged)));
         }
-        assert!(matches!(other.open(Purpose::Passcode, &here, &[7; 16], &sealed), Err(Error::UnknownKey(_))));
+        assert!(matches!(
+            other.open(Purpose::Passcode, &here, &[7; 16], &sealed),
+            Err(OpenError::UnknownKey(_))
+        ));
     }
 
     #[test]
@@ -404,7 +376,7 @@ mod tests {
         }
         assert!(dropped.ids().all(|key| key != stored.key));
         assert!(
-            matches!(dropped.open(Purpose::Passcode, &row.0, &row.1, &sealed), Err(Error::UnknownKey(key)) if key == stored.key)
+            matches!(dropped.open(Purpose::Passcode, &row.0, &row.1, &sealed), Err(OpenError::UnknownKey(key)) if key == stored.key)
         );
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::InvalidInput;
-use crate::text::valid_line;
+use crate::input::InvalidInput;
+use crate::input::valid_line;
 
 /// A tenant: otpgateway's namespace, eGov's tenant. 1 to 256 bytes without control characters.
 ///

@@ -5,8 +5,8 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::error::InvalidInput;
-use crate::keyring::KeyId;
+use crate::input::InvalidInput;
+use crate::key::KeyId;
 use crate::ports::Random;
 
 /// A one-time passcode in the clear: an opaque string, for callers may bring their own.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Channel;
-use crate::keyring::SubjectKey;
+use crate::key::SubjectKey;
 use crate::time::Timestamp;
 
 /// What a rule counts by.

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::address::Target;
-use crate::keyring::SubjectKey;
+use crate::input::name_type;
+use crate::key::SubjectKey;
 use crate::namespace::{Namespace, Partition};
 use crate::passcode::StoredPasscode;
 use crate::ports::Random;
-use crate::text::name_type;
 use crate::time::Timestamp;
 
 name_type! {

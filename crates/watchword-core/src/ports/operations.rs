@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::address::{Channel, Target};
 use crate::delivery::{Claim, Claimant, NewDelivery};
 use crate::guess::{GuessRule, LookupRule};
-use crate::keyring::{KeyId, SubjectKey};
+use crate::key::{KeyId, SubjectKey};
 use crate::namespace::Namespace;
 use crate::passcode::{KeyedDigest, PasscodeDigest, SealedPasscode, StoredPasscode};
 use crate::throttle::{Throttle, ThrottleKind, ThrottleRule};

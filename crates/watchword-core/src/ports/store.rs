@@ -12,7 +12,7 @@ use super::operations::{
 };
 use super::outbox::{ClaimDue, Claimed, Extend, Fenced, Receipt, Settlement};
 use crate::address::{Channel, Target};
-use crate::keyring::{KeyId, SubjectKey};
+use crate::key::{KeyId, SubjectKey};
 use crate::namespace::{Namespace, Partition};
 use crate::throttle::{ThrottleRule, ThrottleRules};
 use crate::time::Timestamp;

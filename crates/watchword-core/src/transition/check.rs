@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::CountWrite;
 use crate::guess::GuessCount;
-use crate::keyring::SubjectKey;
+use crate::key::SubjectKey;
 use crate::passcode::{KeyedDigest, PasscodeDigest};
 use crate::ports::{Check, CheckOutcome};
 use crate::time::Timestamp;

@@ -1,6 +1,6 @@
 //! Room for one more message under the throttle rules.
 
-use crate::keyring::SubjectKey;
+use crate::key::SubjectKey;
 use crate::ports::Throttled;
 use crate::throttle::{SendTimes, Throttle, ThrottleKind, ThrottleRules};
 use crate::time::Timestamp;

@@ -1,6 +1,33 @@
 //! Limits on text that comes from outside.
 
-use crate::error::InvalidInput;
+use thiserror::Error;
+
+/// Input that can't be taken, by field. Its text is safe to show to the caller.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InvalidInput {
+    /// Fewer bytes than needed.
+    #[error("`{field}` needs at least {min} bytes")]
+    TooShort {
+        /// The caller's name for it.
+        field: &'static str,
+        /// Bytes it needs.
+        min: usize,
+    },
+    /// More bytes than allowed.
+    #[error("`{field}` may have at most {max} bytes")]
+    TooLong {
+        /// The caller's name for it.
+        field: &'static str,
+        /// Bytes it may have.
+        max: usize,
+    },
+    /// A control character, which could split a header or forge a log line.
+    #[error("`{field}` has a control character")]
+    ControlCharacter {
+        /// The caller's name for it.
+        field: &'static str,
+    },
+}
 
 /// Accepts one line of text of `min` to `max` bytes.
 ///
@@ -37,8 +64,8 @@ macro_rules! name_type {
 
             /// # Errors
             /// Empty, longer than [`Self::MAX_BYTES`], or with control characters.
-            pub fn new(text: &str) -> Result<Self, $crate::error::InvalidInput> {
-                $crate::text::valid_line($field, text, 1, Self::MAX_BYTES)?;
+            pub fn new(text: &str) -> Result<Self, $crate::input::InvalidInput> {
+                $crate::input::valid_line($field, text, 1, Self::MAX_BYTES)?;
                 Ok(Self(text.into()))
             }
 
