@@ -1,1 +1,22 @@
-//! x
+//! What Watchword's tests stand on. Tests only: no shipped crate depends on it.
+//!
+//! # How to add one more
+//!
+//! - **A promise every store must keep**: a function in the theme's file under [`suite`], and its name in the list
+//!   `every_promise!` there. Every store's tests run it from then on.
+//! - **A store**: in its own tests, a function that makes a fresh one, then [`store_suite!`] and
+//!   [`histories::run`] with it. It is done when both pass.
+//! - **A store operation**: a variant of [`histories::Operation`] besides its promises, or the histories never try it.
+//! - **A fake**: a file of its own, named for the port it stands in for.
+
+// Everything in here runs inside a test, where a panic is how to say no.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod deadline;
+pub mod net;
+pub mod observer;
+pub mod process;
+pub mod provider;
+pub mod random;
+pub mod tasks;
+pub mod time;
