@@ -1,0 +1,40 @@
+use watchword_core::keyring::KeyId;
+use watchword_core::ports::{Purged, StoreStats};
+use watchword_core::time::Timestamp;
+
+use super::state::State;
+
+impl State {
+    pub(super) fn purge(&mut self, now: Timestamp, max: usize) -> Purged {
+        let records_kept = self.retention.delivery_records;
+        let mut left = max;
+        let mut takes = |is_garbage: bool| {
+            let takes = is_garbage && left > 0;
+            left -= usize::from(takes);
+            takes
+        };
+        self.verifications.retain(|row| !takes(now >= row.garbage_at()));
+        self.deliveries.retain(|row| !takes(!row.state.is_open() && now >= row.due_at.after(records_kept)));
+        self.counts.retain(|_, count| !takes(now >= count.garbage_at()));
+        self.sends.retain(|_, sends| !takes(now >= sends.garbage_at));
+        self.handled.retain(|_, until| !takes(now >= *until));
+        Purged { rows: max - left, more: left == 0 }
+    }
+
+    pub(super) fn stats(&self) -> StoreStats {
+        let open = self.deliveries.iter().filter(|delivery| delivery.state.is_open()).count();
+        StoreStats {
+            verifications: self.verifications.len() as u64,
+            outbox: open as u64,
+            oldest_due: self.next_due(),
+        }
+    }
+
+    pub(super) fn keys(&self) -> Vec<KeyId> {
+        self.keys.iter().copied().collect()
+    }
+
+    pub(super) fn register_keys(&mut self, keys: Vec<KeyId>) {
+        self.keys.extend(keys);
+    }
+}
