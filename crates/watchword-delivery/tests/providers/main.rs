@@ -1,0 +1,17 @@
+//! What the providers promise, seen from the other end of the wire.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the tests' own servers fail the test"
+)]
+
+mod inbox;
+mod raw_server;
+mod receiver;
+mod registry;
+mod sample;
+mod webhook_answers;
+mod webhook_failures;
+mod webhook_redirects;
+mod webhook_requests;
