@@ -1,45 +1,21 @@
 //! `inbox`: keeps the newest messages in memory, for the page of `watchword dev`. It always accepts.
 
+mod provider;
+
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
 use parking_lot::Mutex;
-use serde::Deserialize;
 use tokio::sync::broadcast;
-use watchword_core::delivery::{DeliveryId, Outcome, ProviderId};
+use watchword_core::delivery::DeliveryId;
 use watchword_core::namespace::Namespace;
 use watchword_core::passcode::Passcode;
-use watchword_core::ports::{Clock, Outgoing, Provider};
+use watchword_core::ports::{Clock, Outgoing};
 use watchword_core::time::Timestamp;
 use watchword_core::verification::ExternalId;
 
-use crate::registry::{BuildError, PASSCODE_LENGTH, Presentation, ProviderKind, Registry};
-
-/// There is nothing to set.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InboxSettings {}
-
-impl ProviderKind for InboxSettings {
-    fn presentation<'a>(&'a self, _: &'a ProviderId) -> Presentation<'a> {
-        Presentation {
-            channel: "Inbox",
-            address_name: "Address",
-            max_address_length: None,
-            passcode_length: PASSCODE_LENGTH,
-        }
-    }
-
-    fn build(&self, id: ProviderId, registry: &Registry) -> Result<Arc<dyn Provider>, BuildError> {
-        match registry.inbox() {
-            Some(inbox) => Ok(Arc::new(InboxProvider { id, inbox: inbox.clone() })),
-            None => Err(BuildError::DevOnly { provider: id }),
-        }
-    }
-}
+pub use provider::InboxSettings;
 
 /// A message in the inbox. Its `Debug` shows neither passcode nor text nor address.
 #[derive(Clone)]
@@ -155,30 +131,5 @@ impl Inbox {
 impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inbox").field("messages", &self.shared.kept.lock().messages.len()).finish()
-    }
-}
-
-struct InboxProvider {
-    id: ProviderId,
-    inbox: Inbox,
-}
-
-#[async_trait]
-impl Provider for InboxProvider {
-    fn id(&self) -> &ProviderId {
-        &self.id
-    }
-
-    fn timeout(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-
-    fn max_concurrent(&self) -> usize {
-        1_024
-    }
-
-    async fn send(&self, outgoing: Outgoing<'_>) -> Outcome {
-        self.inbox.put(&outgoing);
-        Outcome::Accepted { message_id: None }
     }
 }

@@ -6,7 +6,7 @@
 //!    every secret a [`settings::Secret`]), the provider itself, and at its top the table of what each answer of the service
 //!    means for a delivery.
 //! 2. One line in the list at the top of `registry.rs`. The compiler asks for the rest: `impl ProviderKind` for the settings.
-//! 3. A provider that speaks HTTP takes [`Registry::http`](registry::Registry) for its connections: one pool for all, and
+//! 3. A provider that speaks HTTP takes `Shared::http` for its connections: one pool for all, and
 //!    one reading of failures and statuses. What its service means by other words, it decides in its own file.
 //! 4. `tests/providers/<kind>.rs`: the request compared to the byte, and a row for each line of the table.
 //!
@@ -15,6 +15,7 @@
 
 mod http_client;
 pub mod inbox;
+mod kind;
 pub mod registry;
 pub mod settings;
 pub mod webhook;

@@ -3,15 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-use reqwest::Url;
 use serde::Deserialize;
-use thiserror::Error;
 use watchword_core::delivery::ProviderId;
 use watchword_core::ports::{Clock, Provider};
 
-use crate::http_client::HttpClient;
 use crate::inbox::{Inbox, InboxSettings};
+pub use crate::kind::{BuildError, Presentation};
+use crate::kind::{ProviderKind, Shared};
 use crate::webhook::WebhookSettings;
 
 /// Declares [`ProviderSettings`] from lines of `/// what it does` and `"kind" => Variant(Settings),`.
@@ -74,49 +72,19 @@ impl ProviderSettings {
     }
 }
 
-/// What a kind of provider brings along: implemented by its settings.
-pub(crate) trait ProviderKind {
-    /// See [`ProviderSettings::presentation`].
-    fn presentation<'a>(&'a self, id: &'a ProviderId) -> Presentation<'a>;
-
-    /// Checks the settings and makes the provider. It connects to nothing.
-    fn build(&self, id: ProviderId, registry: &Registry) -> Result<Arc<dyn Provider>, BuildError>;
-}
-
-/// How a provider is shown, and what its passcodes look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Presentation<'a> {
-    /// Its medium as people call it: `SMS`, `E-mail`. Once the provider is built, it is known to be a valid channel.
-    pub channel: &'a str,
-    /// What people call an address of it: `Mobile number`.
-    pub address_name: &'a str,
-    /// Characters of an address at most, for the field it is typed into. `None`: no limit.
-    pub max_address_length: Option<usize>,
-    /// Digits of a generated passcode.
-    pub passcode_length: usize,
-}
-
-/// Digits of a passcode, where a provider has no length of its own (wire contract of otpgateway).
-pub(crate) const PASSCODE_LENGTH: usize = 6;
-
 /// Turns settings into providers, and holds what they share.
-pub struct Registry {
-    clock: Arc<dyn Clock>,
-    inbox: Option<Inbox>,
-    /// Made for the first provider that needs it: reading the system's certificates costs time and memory.
-    http: Mutex<Option<HttpClient>>,
-}
+pub struct Registry(Shared);
 
 impl Registry {
     /// A registry without an inbox.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, inbox: None, http: Mutex::new(None) }
+        Self(Shared::new(clock))
     }
 
     /// Lets providers of the kind `inbox` be built; all of them put their messages here.
     #[must_use]
     pub fn with_inbox(mut self, inbox: Inbox) -> Self {
-        self.inbox = Some(inbox);
+        self.0.inbox = Some(inbox);
         self
     }
 
@@ -129,73 +97,12 @@ impl Registry {
         id: ProviderId,
         settings: &ProviderSettings,
     ) -> Result<Arc<dyn Provider>, BuildError> {
-        settings.of_kind().build(id, self)
-    }
-
-    /// The client that providers share, able to speak to `url`.
-    pub(crate) fn http(&self, provider: &ProviderId, url: &Url) -> Result<HttpClient, BuildError> {
-        let unusable = |source| BuildError::Https { provider: provider.clone(), source };
-        let mut shared = self.http.lock();
-        let client = match &*shared {
-            Some(client) => client,
-            None => shared.insert(HttpClient::new(Arc::clone(&self.clock)).map_err(unusable)?),
-        };
-        client.check(url).map_err(unusable)?;
-        Ok(client.clone())
-    }
-
-    /// The inbox, where there is one.
-    pub(crate) const fn inbox(&self) -> Option<&Inbox> {
-        self.inbox.as_ref()
+        settings.of_kind().build(id, &self.0)
     }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry").field("inbox", &self.inbox).finish_non_exhaustive()
+        f.debug_struct("Registry").field("inbox", &self.0.inbox).finish_non_exhaustive()
     }
-}
-
-/// Why a provider can't be built. Its text is for the operator: what to mend, and where.
-#[derive(Debug, Error)]
-pub enum BuildError {
-    /// A setting that can't work.
-    #[error("provider `{provider}`: `{setting}` {problem}")]
-    Setting {
-        /// Whose.
-        provider: ProviderId,
-        /// Its name in the configuration.
-        setting: &'static str,
-        /// What is wrong with it, to be read after its name.
-        problem: &'static str,
-    },
-    /// A setting that is no URL.
-    #[error("provider `{provider}`: `{setting}` is not a URL; write it like https://example.com/otp")]
-    Url {
-        /// Whose.
-        provider: ProviderId,
-        /// Its name in the configuration.
-        setting: &'static str,
-        /// Why not.
-        source: <Url as std::str::FromStr>::Err,
-    },
-    /// An inbox outside of `watchword dev`.
-    #[error(
-        "provider `{provider}`: the kind `inbox` shows passcodes to whoever opens its page and is for `watchword dev` \
-         only; choose another `kind`"
-    )]
-    DevOnly {
-        /// Whose.
-        provider: ProviderId,
-    },
-    /// No way to verify a server.
-    #[error(
-        "provider `{provider}`: HTTPS can't be used; are root certificates installed (the package `ca-certificates`)?"
-    )]
-    Https {
-        /// Whose.
-        provider: ProviderId,
-        /// Why not.
-        source: Arc<reqwest::Error>,
-    },
 }

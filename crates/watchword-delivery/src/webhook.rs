@@ -33,7 +33,7 @@ use watchword_core::delivery::{DeliveryId, Outcome, ProviderId};
 use watchword_core::ports::{Outgoing, Provider};
 
 use crate::http_client::{self, DRAIN_TIMEOUT, HttpClient};
-use crate::registry::{BuildError, PASSCODE_LENGTH, Presentation, ProviderKind, Registry};
+use crate::kind::{BuildError, PASSCODE_LENGTH, Presentation, ProviderKind, Shared};
 pub use settings::WebhookSettings;
 
 /// How often one message is sent on (wire contract of otpgateway).
@@ -51,9 +51,9 @@ impl ProviderKind for WebhookSettings {
         }
     }
 
-    fn build(&self, id: ProviderId, registry: &Registry) -> Result<Arc<dyn Provider>, BuildError> {
+    fn build(&self, id: ProviderId, shared: &Shared) -> Result<Arc<dyn Provider>, BuildError> {
         let checked = self.check(&id)?;
-        let http = registry.http(&id, &checked.url)?;
+        let http = shared.http(&id, &checked.url)?;
         Ok(Arc::new(Webhook {
             id,
             url: checked.url,

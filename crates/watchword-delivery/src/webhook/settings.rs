@@ -11,7 +11,7 @@ use serde::Deserialize;
 use watchword_core::address::Channel;
 use watchword_core::delivery::ProviderId;
 
-use crate::registry::BuildError;
+use crate::kind::BuildError;
 use crate::settings::{Secret, optional_duration};
 
 /// Where a webhook is posted to. Names and defaults are otpgateway's.
