@@ -69,3 +69,11 @@ pub(crate) fn with_causes(error: &dyn StdError) -> String {
     }
     line
 }
+
+/// An error when anything failed.
+pub(crate) fn failures(failed: u64, asked: u64, seen: &[String]) -> Result<(), Error> {
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(Error::Failures { failed, asked, first: seen.first().cloned().unwrap_or_default() })
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::client::Origin;
-use crate::error::Error;
+use crate::error::{Error, failures};
 use crate::load::{self, Load};
 use crate::metrics;
 use crate::process::{self, CpuTime};
@@ -60,14 +60,6 @@ impl Subject {
             None => Ok(None),
         }
     }
-}
-
-/// An error when anything failed.
-pub(crate) fn failures(failed: u64, asked: u64, seen: &[String]) -> Result<(), Error> {
-    if failed == 0 {
-        return Ok(());
-    }
-    Err(Error::Failures { failed, asked, first: seen.first().cloned().unwrap_or_default() })
 }
 
 #[cfg(test)]

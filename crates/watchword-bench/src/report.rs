@@ -5,10 +5,9 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::latency::Quantiles;
 use crate::load::LoadOutcome;
-use crate::measure;
 use crate::metrics::StoreWork;
 use crate::process::{self, CpuTime, Memory};
 
@@ -111,7 +110,7 @@ impl RunReport {
 
     /// An error when a verification failed: such a run measures something else.
     pub(crate) fn must_be_clean(&self) -> Result<(), Error> {
-        measure::failures(self.failed, self.asked, &self.failures)
+        error::failures(self.failed, self.asked, &self.failures)
     }
 }
 
