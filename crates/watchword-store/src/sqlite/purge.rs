@@ -1,0 +1,42 @@
+//! Removes what counts for nothing any more, a little at a time.
+
+use rusqlite::{Connection, Result, params};
+use watchword_core::ports::{Purged, Retention};
+use watchword_core::time::Timestamp;
+
+/// Each takes the time and how many rows it may remove, and finds them by an index.
+const GARBAGE: [&str; 4] = [
+    "DELETE FROM verification WHERE number IN
+         (SELECT number FROM verification WHERE garbage_at <= ?1 ORDER BY garbage_at LIMIT ?2)",
+    "DELETE FROM guess_count WHERE (subject, namespace) IN
+         (SELECT subject, namespace FROM guess_count WHERE garbage_at <= ?1 ORDER BY garbage_at LIMIT ?2)",
+    "DELETE FROM send_times WHERE (subject, namespace) IN
+         (SELECT subject, namespace FROM send_times WHERE garbage_at <= ?1 ORDER BY garbage_at LIMIT ?2)",
+    "DELETE FROM handled_request WHERE (key, namespace) IN
+         (SELECT key, namespace FROM handled_request WHERE garbage_at <= ?1 ORDER BY garbage_at LIMIT ?2)",
+];
+
+/// Records end in the order of their numbers, so the oldest come first and no index is needed.
+const OLD_RECORDS: &str = "DELETE FROM delivery_record WHERE ended_at <= ?1 AND number IN
+         (SELECT number FROM delivery_record ORDER BY number LIMIT ?2)";
+
+/// Removes at most `max` rows.
+pub(super) fn purge(
+    connection: &Connection,
+    now: Timestamp,
+    max: usize,
+    retention: Retention,
+) -> Result<Purged> {
+    let records_before = now.before(retention.delivery_records);
+    let steps = GARBAGE.iter().map(|sql| (*sql, now)).chain([(OLD_RECORDS, records_before)]);
+    let mut left = max;
+    for (sql, until) in steps {
+        let limit = i64::try_from(left).unwrap_or(i64::MAX);
+        let removed = connection.prepare_cached(sql)?.execute(params![until.as_millis(), limit])?;
+        left = left.saturating_sub(removed);
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(Purged { rows: max - left, more: left == 0 })
+}
