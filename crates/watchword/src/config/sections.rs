@@ -1,0 +1,214 @@
+//! What can be set, section by section. `default.toml` says the same to people; a test holds the two together.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use watchword_core::guess::{GuessRule, LookupRule};
+use watchword_core::ports::Retention;
+use watchword_delivery::settings::Secret;
+
+use super::value::{
+    ListenAddress, LogFormat, LogLevel, NamespaceName, ProviderName, RootUrl, RouteKey, StoreUrl, at_once,
+    duration, lifetime, limit, secret, timeout,
+};
+
+/// All sections as they are read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Sections {
+    pub(super) server: Server,
+    pub(super) admin: Admin,
+    pub(super) store: Store,
+    pub(super) keys: Keys,
+    pub(super) guess: Guess,
+    pub(super) retention: RetentionSection,
+    pub(super) log: Log,
+    pub(super) otp: Otp,
+    pub(super) namespaces: BTreeMap<NamespaceName, NamespaceSection>,
+    /// Read apart: what can be set depends on the kind.
+    pub(super) providers: BTreeMap<ProviderName, IgnoredAny>,
+    pub(super) routes: BTreeMap<RouteKey, RouteSection>,
+}
+
+/// `[server]`: the listener that clients use.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Where it listens.
+    pub listen: ListenAddress,
+    /// How people reach it from outside; `None`: `http://` and the address it listens on.
+    pub root_url: Option<RootUrl>,
+    /// The longest a request may take.
+    #[serde(deserialize_with = "timeout")]
+    pub timeout: Duration,
+    /// Requests worked on at once; more are refused with 503.
+    #[serde(deserialize_with = "at_once")]
+    pub max_concurrent_requests: usize,
+    /// Connections held at once; more wait to be accepted.
+    #[serde(deserialize_with = "at_once")]
+    pub max_connections: usize,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: ListenAddress(SocketAddr::from((Ipv4Addr::LOCALHOST, 9000))),
+            root_url: None,
+            timeout: Duration::from_secs(5),
+            max_concurrent_requests: 1_024,
+            max_connections: 10_000,
+        }
+    }
+}
+
+/// `[admin]`: the listener for operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Where it listens; `None`: [`Admin::DEFAULT`], or nowhere where that is taken.
+    pub listen: Option<ListenAddress>,
+}
+
+impl Admin {
+    /// Where it listens unless told otherwise.
+    pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
+}
+
+/// `[store]`: where the state is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// Which store, and where.
+    pub url: StoreUrl,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { url: StoreUrl::Sqlite("watchword.db".into()) }
+    }
+}
+
+/// `[keys]`: what passcodes are sealed under.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Keys {
+    /// The key file; `None`: next to the embedded store.
+    pub file: Option<PathBuf>,
+}
+
+/// `[guess]`: how many wrong guesses are allowed in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Guess {
+    burst: u32,
+    #[serde(deserialize_with = "duration")]
+    max_wait: Duration,
+    budget: u32,
+    #[serde(deserialize_with = "duration")]
+    budget_wait: Duration,
+    lookup_burst: u32,
+    #[serde(deserialize_with = "duration")]
+    lookup_wait: Duration,
+}
+
+impl Default for Guess {
+    fn default() -> Self {
+        let (guess, lookup) = (GuessRule::default(), LookupRule::default());
+        Self {
+            burst: guess.burst,
+            max_wait: guess.max_wait,
+            budget: guess.budget,
+            budget_wait: guess.budget_wait,
+            lookup_burst: lookup.burst,
+            lookup_wait: lookup.wait,
+        }
+    }
+}
+
+impl Guess {
+    /// The rule for wrong checks of a target.
+    pub fn rule(&self) -> GuessRule {
+        GuessRule {
+            burst: self.burst,
+            max_wait: self.max_wait,
+            budget: self.budget,
+            budget_wait: self.budget_wait,
+        }
+    }
+
+    /// The rule for missed look-ups by passcode.
+    pub fn lookup_rule(&self) -> LookupRule {
+        LookupRule { burst: self.lookup_burst, wait: self.lookup_wait }
+    }
+}
+
+/// `[retention]`: how long records are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionSection {
+    #[serde(deserialize_with = "duration")]
+    delivery_records: Duration,
+}
+
+impl Default for RetentionSection {
+    fn default() -> Self {
+        Self { delivery_records: Retention::default().delivery_records }
+    }
+}
+
+impl RetentionSection {
+    /// As a store takes it.
+    pub fn retention(&self) -> Retention {
+        Retention { delivery_records: self.delivery_records }
+    }
+}
+
+/// `[log]`: what is logged, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What.
+    pub level: LogLevel,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// `[otp]`: what holds where a request does not say it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Otp {
+    /// How long a passcode is good.
+    #[serde(deserialize_with = "lifetime")]
+    pub ttl: Duration,
+    /// Checks, counted as otpgateway counts them.
+    #[serde(deserialize_with = "limit")]
+    pub max_attempts: u32,
+    /// Messages, the first included.
+    #[serde(deserialize_with = "limit")]
+    pub max_generate: u32,
+}
+
+impl Default for Otp {
+    fn default() -> Self {
+        Self { ttl: Duration::from_mins(5), max_attempts: 5, max_generate: 3 }
+    }
+}
+
+/// `[namespaces.NAME]`: who may call.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NamespaceSection {
+    #[serde(deserialize_with = "secret")]
+    pub(super) secret: Secret,
+}
+
+/// `[routes.NAME]`: providers that are tried in order.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RouteSection {
+    pub(super) providers: Vec<ProviderName>,
+}

@@ -1,0 +1,248 @@
+//! The kinds of values that settings have, and what each accepts.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
+use watchword_core::delivery::ProviderId;
+use watchword_core::namespace::Namespace;
+use watchword_core::verification::RouteName;
+use watchword_delivery::settings::{Secret, parse_duration};
+
+/// Reads a text and lets `parse` say what is wrong with it.
+fn text<'de, D: Deserializer<'de>, T, E: fmt::Display>(
+    deserializer: D,
+    expecting: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, D::Error> {
+    struct Text<F>(&'static str, F);
+
+    impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for Text<F> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<M: serde::de::Error>(self, text: &str) -> Result<T, M> {
+            (self.1)(text).map_err(M::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Text(expecting, parse))
+}
+
+/// Gives a type its `Deserialize` by way of [`text`].
+macro_rules! from_text {
+    ($type:ty, $expecting:literal, $parse:expr) => {
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                text(deserializer, $expecting, $parse)
+            }
+        }
+    };
+}
+
+/// An IP address and a port to listen on. Port 0: any that is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenAddress(pub SocketAddr);
+
+from_text!(ListenAddress, "an IP address and a port, like \"127.0.0.1:9000\"", |text| text
+    .parse()
+    .map(Self)
+    .map_err(|_| "must be an IP address and a port, like \"127.0.0.1:9000\" or \"[::]:9000\""));
+
+impl std::str::FromStr for ListenAddress {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// Where people reach the server: a URL without a slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootUrl(String);
+
+impl RootUrl {
+    /// The URL as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+from_text!(RootUrl, "a URL, like \"https://otp.example.com\"", |text| {
+    let wrong = "must be a URL, like \"https://otp.example.com\", without `?` and `#`";
+    let uri: http::Uri = text.parse().map_err(|_| wrong)?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    if !is_web || text.contains(['?', '#']) {
+        return Err(wrong);
+    }
+    Ok(Self(text.trim_end_matches('/').to_owned()))
+});
+
+/// Which store, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// The embedded one, in this file.
+    Sqlite(PathBuf),
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+from_text!(StoreUrl, "a store's URL, like \"sqlite:watchword.db\"", |text| {
+    let known = "write it like \"sqlite:watchword.db\" or \"sqlite:/var/lib/watchword/watchword.db\"";
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return Err(format!("must begin with the kind of store; {known}"));
+    };
+    match scheme {
+        "sqlite" => {
+            // Both `sqlite:PATH` and `sqlite://PATH` are in use elsewhere.
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            if path.is_empty() || path.contains(['?', '\0']) {
+                return Err(format!("must name a file and nothing else; {known}"));
+            }
+            Ok(Self::Sqlite(path.into()))
+        }
+        "postgres" | "postgresql" | "redis" | "rediss" | "redis+cluster" | "redis+sentinel" => Err(format!(
+            "stores of the kind `{scheme}:` are not there yet; this version has `sqlite:` only; {known}"
+        )),
+        // The text after the scheme may hold a password.
+        _ => Err(format!("there is no store of the kind `{scheme}:`; {known}")),
+    }
+});
+
+/// A filter for the log: a level, or levels by module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLevel(String);
+
+impl LogLevel {
+    /// The filter as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for LogLevel {
+    fn default() -> Self {
+        Self("info".to_owned())
+    }
+}
+
+from_text!(LogLevel, "a level, like \"info\"", |text| {
+    tracing_subscriber::EnvFilter::try_new(text).map(|_| Self(text.to_owned())).map_err(|_| {
+        "must be `error`, `warn`, `info`, `debug` or `trace`, or levels by module like \"info,watchword_store=debug\""
+    })
+});
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// For people.
+    Text,
+    /// For programs: one object a line.
+    Json,
+}
+
+/// What a caller proves itself by: any text but none.
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    let secret = Secret::deserialize(deserializer)?;
+    if secret.expose().is_empty() { Err(D::Error::custom("must not be empty")) } else { Ok(secret) }
+}
+
+/// The name of a namespace in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct NamespaceName(pub Namespace);
+
+from_text!(NamespaceName, "a name", |text| {
+    if text.contains(':') {
+        return Err("a namespace's name can't have a colon: it is a user name of BasicAuth".to_owned());
+    }
+    Namespace::new(text).map(Self).map_err(|error| error.to_string())
+});
+
+/// The name of a provider in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ProviderName(pub ProviderId);
+
+from_text!(ProviderName, "a provider's name", |text| ProviderId::new(text).map(Self));
+
+/// The name of a route in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RouteKey(pub RouteName);
+
+from_text!(RouteKey, "a route's name", |text| RouteName::new(text).map(Self));
+
+/// A length of time within bounds, for `#[serde(deserialize_with)]`.
+fn bounded<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    bounds: RangeInclusive<Duration>,
+    in_words: &'static str,
+) -> Result<Duration, D::Error> {
+    let duration = duration(deserializer)?;
+    if bounds.contains(&duration) { Ok(duration) } else { Err(D::Error::custom(in_words)) }
+}
+
+/// Any length of time, 0 included.
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    text(deserializer, "a length of time in quotes, like \"15m\"", parse_duration)
+}
+
+/// How long a request may take.
+pub(super) fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    bounded(deserializer, Duration::from_secs(1)..=Duration::from_mins(5), "must be from 1s to 5m")
+}
+
+/// How long a passcode lives (wire contract of otpgateway: whole seconds, a year at most).
+pub(super) fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let year = Duration::from_hours(365 * 24);
+    bounded(deserializer, Duration::from_secs(1)..=year, "must be from 1s to 8760h (a year)")
+}
+
+/// A whole number within bounds.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D, bounds: RangeInclusive<u64>) -> Result<u64, D::Error> {
+    struct Whole(RangeInclusive<u64>);
+
+    impl Visitor<'_> for Whole {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a whole number from {} to {}", self.0.start(), self.0.end())
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<u64, E> {
+            let found = serde::de::Unexpected::Unsigned(number);
+            if self.0.contains(&number) { Ok(number) } else { Err(E::invalid_value(found, &self)) }
+        }
+
+        fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<u64, E> {
+            Err(E::invalid_value(serde::de::Unexpected::Signed(number), &self))
+        }
+    }
+
+    deserializer.deserialize_u64(Whole(bounds))
+}
+
+/// How many at once: 1 to 1,000,000.
+pub(super) fn at_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    // A million fits everywhere.
+    whole(deserializer, 1..=1_000_000).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+/// A verification's limit: 1 to 1,000,000 (wire contract of otpgateway).
+pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    whole(deserializer, 1..=1_000_000).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+}
