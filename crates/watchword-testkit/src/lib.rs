@@ -18,5 +18,6 @@ pub mod observer;
 pub mod process;
 pub mod provider;
 pub mod random;
+pub mod suite;
 pub mod tasks;
 pub mod time;

@@ -18,8 +18,20 @@ const ARROWS: [(&str, &[&str]); 7] = [
 
 /// What does I/O, and so has no place in the domain.
 const IO: [&str; 14] = [
-    "async-std", "axum", "hyper", "hyper-util", "lettre", "mio", "rdkafka", "redis", "reqwest", "rusqlite", "sqlx", "tokio",
-    "tokio-postgres", "tokio-util",
+    "async-std",
+    "axum",
+    "hyper",
+    "hyper-util",
+    "lettre",
+    "mio",
+    "rdkafka",
+    "redis",
+    "reqwest",
+    "rusqlite",
+    "sqlx",
+    "tokio",
+    "tokio-postgres",
+    "tokio-util",
 ];
 
 /// Normal and build dependencies of each workspace member; those for tests only don't shape the product.
@@ -47,7 +59,8 @@ fn arrows_run_one_way() {
     let known: BTreeSet<_> = ARROWS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(all.keys().cloned().collect::<BTreeSet<_>>(), known, "a new crate needs its arrows here");
     for (name, allowed) in ARROWS {
-        let inside: BTreeSet<_> = all[name].iter().filter(|dependency| known.contains(*dependency)).map(String::as_str).collect();
+        let inside: BTreeSet<_> =
+            all[name].iter().filter(|dependency| known.contains(*dependency)).map(String::as_str).collect();
         let allowed = BTreeSet::from_iter(allowed.iter().copied());
         assert!(inside.is_subset(&allowed), "{name} depends on {:?}", inside.difference(&allowed));
     }
