@@ -1,7 +1,7 @@
 //! Every store keeps every promise of the testkit's suite.
 
 use watchword_core::ports::Retention;
-use watchword_store::Memory;
+use watchword_store::{Memory, SqliteOptions, SqliteStore};
 use watchword_testkit::suite::Fresh;
 
 mod memory {
@@ -9,6 +9,18 @@ mod memory {
 
     async fn make() -> Fresh {
         Fresh::new(Memory::new(Retention::default()))
+    }
+
+    watchword_testkit::store_suite!(make);
+}
+
+mod sqlite {
+    use super::*;
+
+    async fn make() -> Fresh {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("watchword.db"), SqliteOptions::default()).unwrap();
+        Fresh::new(store).keeping(folder)
     }
 
     watchword_testkit::store_suite!(make);
