@@ -1,0 +1,211 @@
+//! What every request passes: its name, its time limit, the limit on how many are worked on at once, the log, the metrics.
+//!
+//! A dialect's handler calls [`Front::enter`] and gets two things: the [`Entry`], which turns the handler's [`Answer`] into
+//! the reply, and the [`Exchange`], through which the handler reads the body and calls the engine within the limits.
+
+mod body;
+mod request_id;
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::Request;
+use axum::response::Response;
+use futures::future::{BoxFuture, Either, select};
+use futures::{FutureExt, poll};
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+use watchword_core::error::Error;
+use watchword_core::ports::{Clock, Observer, Random, StoreError};
+use watchword_core::time::Timestamp;
+
+pub(crate) use body::BodyError;
+use request_id::{RequestId, RequestIds, X_REQUEST_ID};
+
+/// How much one node takes on at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests that the engine and the store work on at once; one more is answered 503 with `Retry-After`. A caller that
+    /// waits for its message to go out is not one of them, so that a provider that hangs slows nobody else.
+    pub max_concurrent: usize,
+    /// Bytes of a request's body; a longer one is answered 413.
+    pub max_body_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_concurrent: 1_024, max_body_bytes: 64 * 1_024 }
+    }
+}
+
+/// What all dialects of a node share. Cheap to clone.
+#[derive(Clone)]
+pub struct Front(Arc<Shared>);
+
+struct Shared {
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    limits: Limits,
+    permits: Semaphore,
+    ids: RequestIds,
+}
+
+impl Front {
+    /// A front with these limits. `random` names requests that come without a name.
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        random: &dyn Random,
+        observer: Arc<dyn Observer>,
+        limits: Limits,
+    ) -> Self {
+        let permits = Semaphore::new(limits.max_concurrent.min(Semaphore::MAX_PERMITS));
+        Self(Arc::new(Shared { clock, observer, limits, permits, ids: RequestIds::new(random) }))
+    }
+
+    /// Lets a request in. Within `patience` it has its answer.
+    pub(crate) fn enter(
+        &self,
+        call: Call,
+        patience: Duration,
+        request: &Request,
+    ) -> (Entry<'_>, Exchange<'_>) {
+        let arrived = self.0.clock.now();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "metrics want to know how long an answer took, finer than the clock; nothing is decided by it"
+        )]
+        let entry =
+            Entry { front: &self.0, call, id: self.0.ids.name(request.headers()), began: Instant::now() };
+        let exchange = Exchange { front: &self.0, arrived, ends_at: arrived.after(patience), end: None };
+        (entry, exchange)
+    }
+}
+
+impl fmt::Debug for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Front").field("limits", &self.0.limits).finish_non_exhaustive()
+    }
+}
+
+/// Which call of which dialect a request is.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    /// The dialect's name, in metrics and logs.
+    pub(crate) dialect: &'static str,
+    /// The call's name, in metrics and logs.
+    pub(crate) name: &'static str,
+    /// What the dialect answers when its own code fails.
+    pub(crate) broken: fn() -> Response,
+}
+
+/// What a dialect answers.
+pub(crate) struct Answer {
+    /// The reply.
+    pub(crate) response: Response,
+    /// `ok`, the code of the domain's error, or the dialect's own name for a refusal.
+    pub(crate) outcome: &'static str,
+    /// Why, for the log; never for the client.
+    pub(crate) cause: Option<Error>,
+}
+
+/// A request that was let in and has no answer yet.
+pub(crate) struct Entry<'a> {
+    front: &'a Shared,
+    call: Call,
+    id: RequestId,
+    began: Instant,
+}
+
+impl Entry<'_> {
+    /// Does the work and makes the reply of its answer: named, counted, logged. A panic is the dialect's 500.
+    pub(crate) async fn answer(self, work: impl Future<Output = Answer>) -> Response {
+        let Self { front, call, id, began } = self;
+        let span = tracing::debug_span!("request", %id, dialect = call.dialect, call = call.name);
+        // What the panic left half done is dropped with the work; what is shared is in the store.
+        let worked = AssertUnwindSafe(work).catch_unwind().instrument(span).await;
+        let panicked = worked.is_err();
+        let Answer { mut response, outcome, cause } =
+            worked.unwrap_or_else(|_| Answer { response: (call.broken)(), outcome: "panicked", cause: None });
+        let took = began.elapsed();
+        let status = response.status();
+        if panicked {
+            tracing::error!(%id, dialect = call.dialect, call = call.name, "the handler panicked; this is a mistake in Watchword");
+        } else if let Some(cause) = cause.filter(|_| status.is_server_error()) {
+            log_failure(&id, call, status.as_u16(), &cause);
+        }
+        tracing::debug!(%id, dialect = call.dialect, call = call.name, status = status.as_u16(), outcome, ?took, "answered");
+        front.observer.answered(call.dialect, call.name, outcome, took);
+        response.headers_mut().insert(X_REQUEST_ID, id.into_header());
+        response
+    }
+}
+
+/// Too much work is a warning: it passes. The rest needs somebody.
+fn log_failure(id: &RequestId, call: Call, status: u16, cause: &Error) {
+    let (dialect, call, code) = (call.dialect, call.name, cause.code());
+    match cause {
+        Error::Overloaded | Error::NotSent(_) | Error::Store(StoreError::Busy) => {
+            tracing::warn!(%id, dialect, call, status, code, %cause, "the request failed");
+        }
+        _ => tracing::error!(%id, dialect, call, status, code, %cause, "the request failed"),
+    }
+}
+
+/// A handler's way to what takes time. All of it together has the request's time limit.
+pub(crate) struct Exchange<'a> {
+    front: &'a Shared,
+    arrived: Timestamp,
+    ends_at: Timestamp,
+    /// Made when something first has to wait, and used for all that follows.
+    end: Option<BoxFuture<'static, ()>>,
+}
+
+impl Exchange<'_> {
+    /// When the request came.
+    pub(crate) fn arrived(&self) -> Timestamp {
+        self.arrived
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.front.clock.now()
+    }
+
+    /// Calls the engine, if this node has room for one more call. Only the call itself takes the room.
+    ///
+    /// # Errors
+    /// Those of the engine; [`Error::Overloaded`] without room; [`StoreError::OutcomeUnknown`] when the time is over.
+    pub(crate) async fn work<T>(&mut self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let Ok(_permit) = self.front.permits.try_acquire() else { return Err(Error::Overloaded) };
+        self.attend(work).await
+    }
+
+    /// As [`Self::work`], for calls that are so small that they need no room.
+    ///
+    /// # Errors
+    /// Those of the engine; [`StoreError::OutcomeUnknown`] when the time is over.
+    pub(crate) async fn attend<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let late = || Err(StoreError::outcome_unknown("no answer in the request's time").into());
+        self.in_time(work).await.unwrap_or_else(late)
+    }
+
+    /// Waits for what takes no room. `None`: the time is over.
+    pub(crate) async fn in_time<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        // What needs no waiting needs no timer.
+        if let std::task::Poll::Ready(done) = poll!(work.as_mut()) {
+            return Some(done);
+        }
+        let end = self.end.get_or_insert_with(|| self.front.clock.sleep_until(self.ends_at));
+        match select(work, end).await {
+            Either::Left((done, _)) => Some(done),
+            Either::Right(_) => None,
+        }
+    }
+}

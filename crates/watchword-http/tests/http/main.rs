@@ -1,0 +1,6 @@
+//! The HTTP side as clients meet it. One program, so that it is linked once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+
+mod harness;
+mod replies;
