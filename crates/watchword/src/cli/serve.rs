@@ -1,0 +1,57 @@
+//! `watchword serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use watchword_delivery::registry::Registry;
+
+use super::{CommandError, block_on, environment, listen_address};
+use crate::clock::SystemClock;
+use crate::config::{self, Config, Flag, Sources};
+use crate::lifecycle::{Ended, Listeners, Machine, Server, allow_many_files};
+use crate::random::OsRandom;
+use crate::telemetry::log;
+
+/// Run the server.
+///
+/// Settings come from watchword.toml, then from the environment (WATCHWORD_GUESS__BURST is `guess.burst`), then from the
+/// options below; later ones win. All that is wrong with them is told at once. SIGTERM or Ctrl-C stops it: requests and
+/// messages in hand are finished first; a second one stops it at once.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Configuration file; may be repeated, later ones win [default: $WATCHWORD_CONFIG, else ./watchword.toml if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// Address and port for clients, in place of `server.listen`
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
+    listen: Option<SocketAddr>,
+}
+
+pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
+    let clock = Arc::new(SystemClock::new());
+    let listen = options.listen.map(|listen| Flag {
+        flag: "--listen",
+        key: "server.listen",
+        value: listen.to_string(),
+    });
+    let sources = Sources {
+        files: options.config,
+        environment: environment(),
+        flags: listen.into_iter().collect(),
+        ..Sources::default()
+    };
+    let config = config::load(sources, &Registry::new(Arc::clone(&clock) as _))?;
+    log::start(&config.log);
+    allow_many_files(&config);
+    block_on(serve(config, clock))
+}
+
+async fn serve(config: Config, clock: Arc<SystemClock>) -> Result<Ended, crate::lifecycle::ServeError> {
+    let listeners = Listeners::bind(&config).await?;
+    let machine = Machine { clock, random: Arc::new(OsRandom) };
+    let server = Server::prepare(&config, listeners, machine).await?;
+    drop(config);
+    server.run(|_| ()).await
+}

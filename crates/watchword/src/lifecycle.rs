@@ -1,0 +1,284 @@
+//! A server's life: it listens before it touches anything, serves until it is told to stop, and then finishes what it began.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, Either, join, select};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use watchword_core::error::InvalidInput;
+use watchword_core::parts::Parts;
+use watchword_core::ports::{Clock, Random};
+use watchword_http::server::{ServerSettings, serve};
+use watchword_store::OpenError;
+
+use crate::config::{Admin, Config};
+use crate::keys::{self, KeyError};
+use crate::purge;
+use crate::tasks::BackgroundTasks;
+use crate::telemetry::metrics::Metrics;
+use crate::wiring::{self, App, OpenedStore};
+
+/// How long messages in hand may take once the server is going down. What is not out by then is sent by whoever starts next.
+const HELD_DELIVERIES_WITHIN: Duration = Duration::from_secs(10);
+
+/// On top of what a request may take, how long it may take to finish once the server is going down.
+const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+
+/// Operators get their answers until the end, and no longer.
+const ADMIN_DRAIN: Duration = Duration::from_secs(1);
+
+/// Connections of operators and their machines at once.
+const ADMIN_CONNECTIONS: u32 = 64;
+
+/// Files that are open besides connections: the store's, the log's, connections to providers.
+const OTHER_FILES: u64 = 256;
+
+/// Why a server does not start, or not end well. Each text says what to do.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// A listener can't be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// There are no keys to work with.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A name is none that the domain takes.
+    #[error("the configuration can't be used: {0}")]
+    Name(#[from] InvalidInput),
+    /// The system lets no handler for signals in.
+    #[error("signals can't be listened to: {0}")]
+    Signals(#[source] io::Error),
+}
+
+/// A listener that can't be had.
+#[derive(Debug, Error)]
+#[error("{setting}: {address} {}", problem(.source))]
+pub struct ListenError {
+    setting: &'static str,
+    address: SocketAddr,
+    source: io::Error,
+}
+
+fn problem(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "is in use by another program: stop that one, or choose another port".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => "is no address of this machine: choose another one".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "may not be listened on by this user: choose a port above 1023, or allow it".to_owned()
+        }
+        _ => format!("can't be listened on: {error}"),
+    }
+}
+
+/// The listeners of a server. They hold their ports from here on.
+#[derive(Debug)]
+pub struct Listeners {
+    public: TcpListener,
+    /// Where clients reach it.
+    pub public_address: SocketAddr,
+    admin: Option<TcpListener>,
+    /// Where operators reach it, if they do.
+    pub admin_address: Option<SocketAddr>,
+}
+
+impl Listeners {
+    /// Listens. Where nobody said where the admin listener belongs and its usual port is taken, it goes on without.
+    ///
+    /// # Errors
+    /// A port can't be had.
+    pub async fn bind(config: &Config) -> Result<Self, ListenError> {
+        let (public, public_address) = bind("server.listen", config.server.listen.0).await?;
+        let admin = match config.admin.listen {
+            Some(listen) => Some(bind("admin.listen", listen.0).await?),
+            None => match bind("admin.listen", Admin::DEFAULT).await {
+                Ok(admin) => Some(admin),
+                Err(error) => {
+                    tracing::warn!(
+                        "no admin listener (/health, /ready, /metrics): {error} with admin.listen"
+                    );
+                    None
+                }
+            },
+        };
+        let (admin, admin_address) = admin.unzip();
+        Ok(Self { public, public_address, admin, admin_address })
+    }
+}
+
+async fn bind(setting: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ListenError> {
+    let failed = |source| ListenError { setting, address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// What a server takes from the machine.
+pub struct Machine {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+}
+
+/// A server that is ready to run.
+pub struct Server {
+    listeners: Listeners,
+    settings: ServerSettings,
+    /// All but its listeners. Routes may still be added.
+    pub app: App,
+    parts: Parts,
+    close_store: BoxFuture<'static, ()>,
+    tasks: BackgroundTasks,
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It finished what it began.
+    Drained,
+    /// It was told twice, and dropped what it had in hand.
+    AtOnce,
+}
+
+impl Server {
+    /// Opens the store, gets the keys and puts everything together.
+    ///
+    /// # Errors
+    /// The store or the keys can't be used. Nothing was served, then.
+    pub async fn prepare(
+        config: &Config,
+        listeners: Listeners,
+        machine: Machine,
+    ) -> Result<Self, ServeError> {
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        let metrics = Arc::new(Metrics::new(config.providers.keys()));
+        let OpenedStore { store, close } = wiring::open_store(config, Arc::clone(&metrics) as _)?;
+        let keyring = keys::open(&config.keys, &*store, &*machine.random).await?;
+        let tasks = BackgroundTasks::default();
+        let parts = Parts {
+            store,
+            clock: machine.clock,
+            random: machine.random,
+            tasks: Arc::new(tasks.clone()),
+            observer: Arc::clone(&metrics) as _,
+            keyring: Arc::new(keyring),
+        };
+        let app = App::new(config, &parts, metrics, listeners.public_address)?;
+        let max_connections = u32::try_from(config.server.max_connections).unwrap_or(u32::MAX);
+        let drain_timeout = config.server.timeout + DRAIN_MARGIN;
+        let settings = ServerSettings { max_connections, drain_timeout, ..ServerSettings::default() };
+        Ok(Self { listeners, settings, app, parts, close_store: close, tasks })
+    }
+
+    /// Serves until SIGTERM or SIGINT, then finishes: requests first, then messages in hand, then the store. A second signal
+    /// ends it at once. `started` is called when everything runs.
+    ///
+    /// # Errors
+    /// Signals can't be listened to.
+    pub async fn run(self, started: impl FnOnce(&Listeners)) -> Result<Ended, ServeError> {
+        let mut signals = Signals::new().map_err(ServeError::Signals)?;
+        if let Some(address) = self.listeners.admin_address {
+            tracing::info!(%address, "the admin listener is open");
+        }
+        tracing::info!(address = %self.listeners.public_address, version = env!("CARGO_PKG_VERSION"), "listening");
+        started(&self.listeners);
+
+        let Self { listeners, settings, app, parts, close_store, tasks } = self;
+        let stop_admin = CancellationToken::new();
+        let admin = listeners.admin.map(|listener| {
+            let settings = ServerSettings {
+                max_connections: ADMIN_CONNECTIONS,
+                drain_timeout: ADMIN_DRAIN,
+                ..ServerSettings::default()
+            };
+            let stop = stop_admin.clone().cancelled_owned();
+            tokio::spawn(serve(listener, app.admin, Arc::clone(&parts.clock), settings, stop))
+        });
+        let draining = app.draining.clone().cancelled_owned();
+        let public =
+            tokio::spawn(serve(listeners.public, app.public, Arc::clone(&parts.clock), settings, draining));
+        let dispatcher = app.dispatcher.clone();
+        let dispatching = tokio::spawn(async move { dispatcher.run().await });
+        let purging = tokio::spawn(purge::run(Arc::clone(&parts.store), Arc::clone(&parts.clock)));
+
+        let signal = signals.next().await;
+        tracing::info!(signal, "stopping: requests and messages in hand are finished first");
+        app.draining.cancel();
+        let finish = async {
+            // A task of ours that panicked has nothing left to finish.
+            let _ = public.await;
+            app.dispatcher.stop();
+            let held_until = parts.clock.now().after(HELD_DELIVERIES_WITHIN);
+            let sent = join(dispatching, tasks.finished());
+            if let Either::Right(_) = select(Box::pin(sent), parts.clock.sleep_until(held_until)).await {
+                let held = app.dispatcher.held();
+                tracing::warn!(held, "messages in hand were not finished; whoever starts next sends them");
+            }
+            purging.abort();
+            stop_admin.cancel();
+            if let Some(admin) = admin {
+                let _ = admin.await;
+            }
+            close_store.await;
+        };
+        match select(Box::pin(finish), Box::pin(signals.next())).await {
+            Either::Left(_) => {
+                tracing::info!("stopped");
+                Ok(Ended::Drained)
+            }
+            Either::Right((signal, _)) => {
+                tracing::warn!(signal, "told again: stopping at once");
+                Ok(Ended::AtOnce)
+            }
+        }
+    }
+}
+
+/// What asks a process to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Lets this process open as many files as the system allows: the usual limit, 1,024, is less than a server has connections.
+pub fn allow_many_files(config: &Config) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = config.server.max_connections as u64 + OTHER_FILES;
+    let Some(now) = current.filter(|now| *now < wanted) else { return };
+    let allowed = maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum });
+    let now = if raised.is_ok() { allowed } else { now };
+    if now < wanted {
+        tracing::warn!(
+            files = now,
+            "this process may open fewer files than server.max_connections needs: raise `ulimit -n`, or lower the setting"
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! From a configuration to a server: which part is given to which.
+//!
+//! # How to add one more
+//!
+//! - **A store**: its arm in [`open_store`].
+//! - **A dialect**: its router in [`App::new`], merged with the others.
+//! - **A kind of provider**: which addresses it takes, in [`address_rule`].
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use futures::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+use watchword_core::address::Channel;
+use watchword_core::delivery::NodeId;
+use watchword_core::dispatcher::{Carrier, Dispatcher, Route, Routes};
+use watchword_core::engine::{Engine, EngineSettings};
+use watchword_core::error::InvalidInput;
+use watchword_core::parts::Parts;
+use watchword_core::ports::{Observer, Random, Store};
+use watchword_core::verification::RouteName;
+use watchword_delivery::registry::ProviderSettings;
+use watchword_http::dialects::otpgateway::{self, Access, AddressRule, OtpgatewaySettings, ProviderProfile};
+use watchword_http::front::{Front, Limits};
+use watchword_http::health::{self, Probes};
+use watchword_store::{OpenError, SqliteOptions, SqliteStore};
+
+use crate::config::{Config, ConfiguredProvider, StoreUrl};
+use crate::telemetry::exposition::Exposition;
+use crate::telemetry::metrics::Metrics;
+
+/// A store that was opened, and how to let go of it.
+pub struct OpenedStore {
+    /// As the domain uses it.
+    pub store: Arc<dyn Store>,
+    /// Finishes what is under way. Operations fail from then on.
+    pub close: BoxFuture<'static, ()>,
+}
+
+/// Opens the store that the configuration names.
+///
+/// # Errors
+/// It can't be used; the text says why, and what to do.
+pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<OpenedStore, OpenError> {
+    let retention = config.retention.retention();
+    match &config.store.url {
+        StoreUrl::Sqlite(path) => {
+            let options = SqliteOptions { retention, observer, ..SqliteOptions::default() };
+            let store = Arc::new(SqliteStore::open(path, options)?);
+            let closing = Arc::clone(&store);
+            Ok(OpenedStore { store, close: Box::pin(async move { closing.close().await }) })
+        }
+    }
+}
+
+/// A server, all but its listeners.
+pub struct App {
+    /// Gets messages out; somebody must run it.
+    pub dispatcher: Dispatcher,
+    /// What clients call.
+    pub public: Router,
+    /// What operators call.
+    pub admin: Router,
+    /// To be canceled once the server is going down.
+    pub draining: CancellationToken,
+}
+
+impl App {
+    /// Puts it together. `listen` is where clients reach it; `metrics` show what these parts do.
+    ///
+    /// # Errors
+    /// A name in the configuration is none that the domain takes.
+    pub fn new(
+        config: &Config,
+        parts: &Parts,
+        metrics: Arc<Metrics>,
+        listen: SocketAddr,
+    ) -> Result<Self, InvalidInput> {
+        let dispatcher = Dispatcher::new(parts.clone(), node_id(&*parts.random)?, routes(config));
+        let settings = EngineSettings { guess: config.guess.rule(), lookup: config.guess.lookup_rule() };
+        let engine = Engine::new(parts.clone(), dispatcher.clone(), settings);
+        let limits = Limits { max_concurrent: config.server.max_concurrent_requests, ..Limits::default() };
+        let front = Front::new(Arc::clone(&parts.clock), &*parts.random, Arc::clone(&parts.observer), limits);
+        let settings = Arc::new(otpgateway_settings(config, listen)?);
+        let public = otpgateway::router(engine.clone(), settings, front);
+        let draining = CancellationToken::new();
+        let exposition =
+            Exposition::new(metrics, Arc::clone(&parts.store), Arc::clone(&parts.clock), dispatcher.clone());
+        let admin = health::router(Probes {
+            engine,
+            clock: Arc::clone(&parts.clock),
+            draining: draining.clone(),
+            metrics: Arc::new(move || {
+                let exposition = exposition.clone();
+                Box::pin(async move { exposition.text().await })
+            }),
+        });
+        Ok(Self { dispatcher, public, admin, draining })
+    }
+}
+
+/// A name for this process, unlike those of others on the same store.
+fn node_id(random: &dyn Random) -> Result<NodeId, InvalidInput> {
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes);
+    NodeId::new(&format!("{:016x}", u64::from_be_bytes(bytes)))
+}
+
+fn routes(config: &Config) -> Routes {
+    // Routes that share a provider share its bulkhead and breaker.
+    let carriers: std::collections::BTreeMap<_, _> = config
+        .providers
+        .iter()
+        .map(|(id, configured)| (id, Carrier::new(Arc::clone(&configured.provider))))
+        .collect();
+    let route = |(name, providers): (&RouteName, &Vec<_>)| {
+        let carriers = providers.iter().filter_map(|id| carriers.get(id).cloned());
+        (name.clone(), Route::new(carriers.collect()))
+    };
+    config.routes.iter().map(route).collect()
+}
+
+fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<OtpgatewaySettings, InvalidInput> {
+    let access = config.namespaces.iter().map(|(namespace, secret)| Access {
+        namespace: namespace.clone(),
+        secret: secret.expose().to_owned(),
+    });
+    let mut providers = Vec::with_capacity(config.routes.len());
+    for (name, ids) in &config.routes {
+        // People see the first provider's medium; the others stand in for it.
+        if let Some((id, configured)) = ids.first().and_then(|id| config.providers.get_key_value(id)) {
+            let ConfiguredProvider { settings, .. } = configured;
+            let shown = settings.presentation(id);
+            let channel = Channel::new(shown.channel)?;
+            providers.push(ProviderProfile {
+                address_name: shown.address_name.to_owned(),
+                passcode_length: shown.passcode_length,
+                max_address_length: shown.max_address_length,
+                ..ProviderProfile::new(name.clone(), channel, address_rule(settings))
+            });
+        }
+    }
+    let root_url = match &config.server.root_url {
+        Some(url) => url.as_str().to_owned(),
+        None => origin(listen),
+    };
+    Ok(OtpgatewaySettings {
+        root_url,
+        namespaces: access.collect(),
+        providers,
+        // The configuration has checked its size.
+        default_ttl: u32::try_from(config.otp.ttl.as_secs()).unwrap_or(u32::MAX),
+        default_max_attempts: config.otp.max_attempts,
+        default_max_generate: config.otp.max_generate,
+        server_timeout: config.server.timeout,
+    })
+}
+
+/// Which addresses a provider takes.
+fn address_rule(settings: &ProviderSettings) -> AddressRule {
+    match settings {
+        ProviderSettings::Webhook(_) | ProviderSettings::Inbox(_) => AddressRule::Any,
+    }
+}
+
+/// Where a browser on this machine reaches a server that listens there: scheme, address and port.
+pub fn origin(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
+}
