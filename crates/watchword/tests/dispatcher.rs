@@ -1,5 +1,6 @@
 //! What the engine and the dispatcher promise about messages, over the reference store and with time that a test drives.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says no by panicking")]
 use std::sync::Arc;
 use std::time::Duration;
 
