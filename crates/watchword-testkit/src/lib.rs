@@ -6,13 +6,15 @@
 //!   `every_promise!` there. Every store's tests run it from then on.
 //! - **A store**: in its own tests, a function that makes a fresh one, then [`store_suite!`] and
 //!   [`histories::run`] with it. It is done when both pass.
-//! - **A store operation**: a variant of [`histories::Operation`] besides its promises, or the histories never try it.
+//! - **A store operation**: besides its promises, a variant of `Operation` in `histories/operation.rs` and its command in
+//!   `histories/world.rs`, or the histories never try it.
 //! - **A fake**: a file of its own, named for the port it stands in for.
 
 // Everything in here runs inside a test, where a panic is how to say no.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod deadline;
+pub mod histories;
 pub mod net;
 pub mod observer;
 pub mod process;

@@ -4,6 +4,7 @@
 //! number that the promises pass in; nothing waits.
 
 mod fresh;
+mod outcome;
 
 pub mod checking;
 pub mod ending;
@@ -18,7 +19,12 @@ pub mod throttling;
 pub mod uniqueness;
 pub mod upkeep;
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
 use futures::future::BoxFuture;
+
+use crate::deadline::within;
 
 pub use fresh::Fresh;
 
@@ -29,6 +35,18 @@ pub struct Promise {
     pub name: &'static str,
     /// Panics where the store breaks it.
     pub keep: fn(Fresh) -> BoxFuture<'static, ()>,
+}
+
+/// The names of the promises that the stores which `make` makes do not keep.
+pub async fn broken_promises(make: impl AsyncFn() -> Fresh) -> Vec<&'static str> {
+    let mut broken = Vec::new();
+    for promise in ALL {
+        let kept = AssertUnwindSafe((promise.keep)(make().await)).catch_unwind();
+        if within(promise.name, kept).await.is_err() {
+            broken.push(promise.name);
+        }
+    }
+    broken
 }
 
 /// Calls the macro `$with` with `$arguments` and the list of all promises, by theme.

@@ -28,6 +28,12 @@ impl Fresh {
         Self { store: Arc::new(store), rounds, kept: None }
     }
 
+    /// With another number of rounds for each race.
+    #[must_use]
+    pub fn with_rounds(self, rounds: usize) -> Self {
+        Self { rounds, ..self }
+    }
+
     /// Keeps something alive as long as the store, such as the folder it lives in.
     #[must_use]
     pub fn keeping(self, kept: impl Any + Send + Sync) -> Self {
