@@ -1,5 +1,7 @@
 //! Random histories: every store answers and holds what the reference does, step by step.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says no by panicking")]
+
 use watchword_core::ports::Retention;
 use watchword_store::{Memory, SqliteOptions, SqliteStore};
 use watchword_testkit::histories;

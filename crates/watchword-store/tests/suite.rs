@@ -1,5 +1,7 @@
 //! Every store keeps every promise of the testkit's suite.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says no by panicking")]
+
 use watchword_core::ports::Retention;
 use watchword_store::{Memory, SqliteOptions, SqliteStore};
 use watchword_testkit::suite::Fresh;

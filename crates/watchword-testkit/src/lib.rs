@@ -10,8 +10,7 @@
 //!   `histories/world.rs`, or the histories never try it.
 //! - **A fake**: a file of its own, named for the port it stands in for.
 
-// Everything in here runs inside a test, where a panic is how to say no.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
 pub mod deadline;
 pub mod histories;

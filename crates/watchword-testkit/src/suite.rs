@@ -207,7 +207,7 @@ every_promise!(list_promises!());
 /// Declares one test a promise, for the store that `$make` makes: an `async fn() -> Fresh`, named by its path in the calling
 /// module. The calling crate needs tokio with its macros and multi-thread runtime.
 ///
-/// ```ignore
+/// ```text
 /// async fn make() -> Fresh { Fresh::new(Memory::new(Retention::default())) }
 ///
 /// watchword_testkit::store_suite!(make);

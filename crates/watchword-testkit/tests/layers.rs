@@ -1,5 +1,7 @@
 //! The arrows between the crates run one way: the binary → {http, delivery, store} → the domain.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says no by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

@@ -34,8 +34,8 @@ impl State {
                 ClaimDecision::Expired(ended) => self.put_delivery(*ended),
                 ClaimDecision::Taken(taken) => match self.verification_of(&delivery) {
                     Some(verification) => {
-                        self.put_delivery(Delivery::clone(&taken));
-                        claims.push(Claim { delivery: *taken, verification });
+                        claims.push(Claim { delivery: Delivery::clone(&taken), verification });
+                        self.put_delivery(*taken);
                     }
                     // Only a broken store gets here: what ends a verification ends its deliveries too.
                     None => {
@@ -106,9 +106,10 @@ impl State {
         true
     }
 
+    /// Stores a delivery in place of the one with its id.
     fn put_delivery(&mut self, delivery: Delivery) {
-        for row in self.deliveries.iter_mut().filter(|row| row.id == delivery.id) {
-            *row = delivery.clone();
+        if let Some(row) = self.deliveries.iter_mut().find(|row| row.id == delivery.id) {
+            *row = delivery;
         }
     }
 
