@@ -103,9 +103,7 @@ impl Listeners {
             None => match bind("admin.listen", Admin::DEFAULT).await {
                 Ok(admin) => Some(admin),
                 Err(error) => {
-                    tracing::warn!(
-                        "no admin listener (/health, /ready, /metrics): {error} with admin.listen"
-                    );
+                    tracing::warn!("no admin listener (/health, /ready, /metrics): {error}");
                     None
                 }
             },

@@ -269,7 +269,8 @@ impl Watching {
             }
             if !self.said_ready {
                 self.said_ready = true;
-                return Some(Event::default().event("ready").data("").retry(RETRY_AFTER));
+                // Browsers drop an event without data.
+                return Some(Event::default().event("ready").data("ready").retry(RETRY_AFTER));
             }
             tokio::select! {
                 () = self.stopping.cancelled() => return None,

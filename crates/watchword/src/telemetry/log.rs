@@ -11,8 +11,13 @@ use crate::config::{Log, LogFormat};
 
 /// Starts the log of this process. Only the first call has an effect.
 pub fn start(settings: &Log) {
+    // What the tool for migrations says at this level is of no use to operators.
+    let level = match settings.level.as_str() {
+        "info" => "info,refinery_core=warn",
+        level => level,
+    };
     // The configuration has checked it.
-    let filter = EnvFilter::try_new(settings.level.as_str()).unwrap_or_default();
+    let filter = EnvFilter::try_new(level).unwrap_or_default();
     let for_people = match settings.format {
         LogFormat::Auto => stderr().is_terminal(),
         LogFormat::Text => true,

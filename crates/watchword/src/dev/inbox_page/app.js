@@ -10,6 +10,7 @@ const state = document.getElementById("state");
 const template = document.getElementById("message");
 const title = document.title;
 const shown = new Set();
+let live = false;
 let unseen = 0;
 
 function show(message) {
@@ -27,13 +28,14 @@ function show(message) {
   time.title = at.toLocaleString();
   time.textContent = at.toLocaleTimeString();
   fill(".to", message.to);
-  fill("output", message.code);
+  fill(".code code", message.code);
   fill(".subject", message.subject);
   fill(".body", message.body);
   fill(".foot", message.id === null ? message.namespace : `${message.namespace} / ${message.id}`);
   item.dataset.delivery = message.delivery;
-  copies(item.querySelector("button"), item.querySelector("output"), `Copy the code ${message.code}`);
+  copies(item.querySelector("button"), item.querySelector(".code code"), `Copy the code ${message.code}`);
 
+  item.classList.toggle("news", live);
   list.prepend(item);
   while (list.children.length > MOST_SHOWN) {
     shown.delete(list.lastElementChild.dataset.delivery);
@@ -78,11 +80,13 @@ function listen() {
   events.addEventListener("message", (event) => show(JSON.parse(event.data)));
   // What was there before is shown; what comes now is news, and read out.
   events.addEventListener("ready", () => {
+    live = true;
     say("live", "Live");
     empty.hidden = list.children.length > 0;
     list.setAttribute("aria-live", "polite");
   });
   events.addEventListener("error", () => {
+    live = false;
     say("waiting", "Reconnecting");
     // A refused connection is not tried again by the browser.
     if (events.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_AFTER_MS);
