@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use crate::verification::{OnRight, State, Verification, Vid};
 
 /// What becomes of one verification.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowWrite {
     /// Which.
     pub vid: Vid,
@@ -22,7 +22,7 @@ pub struct RowWrite {
 }
 
 /// What to do with a verification's row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowChange {
     /// Store it so.
     Update(Arc<Verification>),
@@ -31,7 +31,7 @@ pub enum RowChange {
 }
 
 /// What a store writes for a [`Check`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckWrite {
     /// The outcome, once written.
     pub outcome: CheckOutcome,

@@ -5,7 +5,7 @@ use crate::ports::{Extend, Fenced, Settlement};
 use crate::time::Timestamp;
 
 /// What a claim makes of a delivery.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimDecision {
     /// The claimant has it now; store it so.
     Taken(Box<Delivery>),

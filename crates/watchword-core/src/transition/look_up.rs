@@ -6,7 +6,7 @@ use crate::guess::{GuessCount, LookupRule};
 use crate::time::Timestamp;
 
 /// What a store writes for a look-up, and what it answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookUpWrite {
     /// The answer. A refused look-up looks like a miss.
     pub target: Option<Target>,

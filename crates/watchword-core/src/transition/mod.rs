@@ -14,6 +14,9 @@ mod send;
 mod start;
 mod throttled;
 
+#[cfg(test)]
+mod tests;
+
 pub use check::{CheckWrite, RowChange, RowWrite, check, guess_subject};
 pub use close::{CancelWrite, cancel, delete_if_approved};
 pub use deliver::{ClaimDecision, cancel_delivery, claim, end_delivery, extend, settle};

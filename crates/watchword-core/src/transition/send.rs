@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use crate::verification::{State, Verification, Vid, exceeds};
 
 /// What a store writes for messages that are added.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendWrite {
     /// The verification, in place of the one loaded.
     pub verification: Arc<Verification>,

@@ -8,7 +8,7 @@ use crate::ports::{OnLive, Start, StartOutcome};
 use crate::verification::{State, Verification, exceeds};
 
 /// What a store loads for a [`Start`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StartView {
     /// The newest live verification with the start's external id, or, where it has none, of its target among those without one.
     /// One that is not live counts as absent.
@@ -22,7 +22,7 @@ pub struct StartView {
 }
 
 /// What a store writes for a [`Start`] that stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartWrite {
     /// The verification: a new row, or in place of the live one.
     pub verification: Arc<Verification>,

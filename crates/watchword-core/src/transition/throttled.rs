@@ -6,7 +6,7 @@ use crate::throttle::{SendTimes, Throttle, ThrottleKind, ThrottleRules};
 use crate::time::Timestamp;
 
 /// What is stored about the subjects of a [`Throttle`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendsView {
     /// The channel's rules.
     pub rules: ThrottleRules,
