@@ -2,5 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
+mod counting;
+mod delivery;
+mod fuzz;
 mod harness;
+mod health;
+mod limits;
+mod listener;
+mod races;
+mod refusals;
 mod replies;

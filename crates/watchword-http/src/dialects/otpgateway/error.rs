@@ -109,7 +109,7 @@ impl Refusal {
                 early(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed.")
             }
             Self::Auth(error) => {
-                let mut answer = early(StatusCode::UNAUTHORIZED, "unauthorized", &error);
+                let mut answer = early(StatusCode::UNAUTHORIZED, "unauthorized", error);
                 // RFC 9110 section 11.6.1 asks for it.
                 let challenge = HeaderValue::from_static("Basic realm=\"Watchword\", charset=\"UTF-8\"");
                 answer.response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
@@ -126,7 +126,7 @@ impl Refusal {
             Self::Body(BodyError::Broken) => {
                 early(StatusCode::BAD_REQUEST, "body_broken", "The request body broke off.")
             }
-            Self::Input(error) => early(StatusCode::BAD_REQUEST, "invalid_input", &error),
+            Self::Input(error) => early(StatusCode::BAD_REQUEST, "invalid_input", error),
             Self::Domain(error) => {
                 let response = words(&error, operation, now).into_response();
                 Answer { response, outcome: error.code(), cause: Some(error) }

@@ -88,7 +88,7 @@ impl fmt::Display for Spoken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
         let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
-        let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds % unit == 0);
+        let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
         let (unit, name) = whole.unwrap_or((1, "second"));
         let count = seconds / unit;
         write!(f, "{count} {name}{}", if count == 1 { "" } else { "s" })

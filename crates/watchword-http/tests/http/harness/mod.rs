@@ -1,6 +1,7 @@
 //! The dialect over the reference store, fake providers, and a clock that only the test moves.
 
 pub(crate) mod gate;
+pub(crate) mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,9 +25,11 @@ use watchword_core::keyring::Keyring;
 use watchword_core::namespace::Namespace;
 use watchword_core::parts::Parts;
 use watchword_core::ports::{Clock, Observer, Provider};
+use watchword_core::time::Timestamp;
 use watchword_core::verification::RouteName;
 use watchword_http::dialects::otpgateway::{self, Access, AddressRule, OtpgatewaySettings, ProviderProfile};
 use watchword_http::front::{Front, Limits};
+use watchword_testkit::deadline::within;
 use watchword_testkit::provider::FakeProvider;
 use watchword_testkit::random::SeededRandom;
 use watchword_testkit::tasks::TokioTasks;
@@ -138,7 +141,7 @@ impl App {
 
     /// Sends a request as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = within("a reply", self.router.clone().oneshot(request)).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Reply {
@@ -167,6 +170,11 @@ impl App {
     /// Asks whether it is verified.
     pub(crate) async fn status(&self, id: &str) -> Reply {
         self.call("POST", &format!("/api/otp/{id}/status"), "").await
+    }
+
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Passes time.
@@ -250,38 +258,49 @@ impl Reply {
 
 /// The OTP object of `app`'s `uniqueID`, as [`App::put`] begins it.
 #[derive(Clone)]
-pub(crate) struct Otp {
-    pub(crate) to: &'static str,
-    pub(crate) extra: &'static str,
-    pub(crate) provider: &'static str,
-    pub(crate) otp: &'static str,
+pub(crate) struct Otp<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) to: &'a str,
+    pub(crate) channel_description: &'a str,
+    pub(crate) address_description: &'a str,
+    pub(crate) extra: &'a str,
+    pub(crate) provider: &'a str,
+    pub(crate) otp: &'a str,
+    pub(crate) max_attempts: u32,
     pub(crate) attempts: u32,
     pub(crate) generate: u32,
+    pub(crate) max_generate: u32,
     pub(crate) closed: bool,
     pub(crate) ttl: u32,
 }
 
-impl Default for Otp {
+impl Default for Otp<'_> {
     fn default() -> Self {
         Self {
+            id: "uniqueID",
             to: "john@doe.com",
+            channel_description: "",
+            address_description: "",
             extra: "{}",
             provider: "smtp",
             otp: "123456",
+            max_attempts: 5,
             attempts: 1,
             generate: 1,
+            max_generate: 3,
             closed: false,
             ttl: 300,
         }
     }
 }
 
-impl Otp {
+impl Otp<'_> {
     /// On the wire.
-    pub(crate) fn json(&self) -> String {
-        let Self { to, extra, provider, otp, attempts, generate, closed, ttl } = self;
+    fn json(&self) -> String {
+        let Self { id, to, channel_description, address_description, extra, provider, otp, .. } = self;
+        let Self { max_attempts, attempts, generate, max_generate, closed, ttl, .. } = self;
         format!(
-            r#"{{"namespace":"app","id":"uniqueID","to":"{to}","channel_description":"","address_description":"","extra":{extra},"provider":"{provider}","otp":"{otp}","max_attempts":5,"attempts":{attempts},"generate":{generate},"max_generate":3,"closed":{closed},"ttl":{ttl}}}"#
+            r#"{{"namespace":"app","id":"{id}","to":"{to}","channel_description":"{channel_description}","address_description":"{address_description}","extra":{extra},"provider":"{provider}","otp":"{otp}","max_attempts":{max_attempts},"attempts":{attempts},"generate":{generate},"max_generate":{max_generate},"closed":{closed},"ttl":{ttl}}}"#
         )
     }
 
@@ -293,8 +312,9 @@ impl Otp {
     /// In the good reply to a PUT.
     pub(crate) fn started(&self) -> String {
         let json = self.json();
+        let id = self.id;
         let open = json.strip_suffix('}').unwrap();
-        format!(r#"{{"status":"success","data":{open},"url":"http://otp.example.com/otp/app/uniqueID"}}}}"#)
+        format!(r#"{{"status":"success","data":{open},"url":"http://otp.example.com/otp/app/{id}"}}}}"#)
     }
 
     /// In the reply to a failed check.
