@@ -56,3 +56,24 @@ impl Drop for Running {
         self.0.send_modify(|running| *running -= 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_is_idle_once_all_work_ended_even_by_a_panic() {
+        let tasks = TokioTasks::new();
+        tasks.idle().await;
+        let (finish, finished) = tokio::sync::oneshot::channel::<()>();
+        tasks.spawn(Box::pin(async { panic!("on purpose") }));
+        tasks.spawn(Box::pin(async {
+            let _ = finished.await;
+        }));
+        let idle = tokio::spawn(async move { tasks.idle().await });
+        tokio::task::yield_now().await;
+        assert!(!idle.is_finished());
+        finish.send(()).unwrap();
+        idle.await.unwrap();
+    }
+}

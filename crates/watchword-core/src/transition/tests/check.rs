@@ -19,8 +19,10 @@ fn name(outcome: &CheckOutcome) -> &'static str {
     }
 }
 
-/// What a write does to each verification: its state and attempts after it (`None`: deleted), and whether messages are canceled.
-fn rows(write: &CheckWrite) -> Vec<(u128, Option<(State, u32)>, bool)> {
+/// What a write does to a verification: its state and attempts after it (`None`: deleted), and whether messages are canceled.
+type Row = (u128, Option<(State, u32)>, bool);
+
+fn rows(write: &CheckWrite) -> Vec<Row> {
     let row = |row: &RowWrite| {
         let change = match &row.change {
             RowChange::Update(verification) => {
