@@ -24,17 +24,20 @@ pub(crate) fn decode_segment(segment: &str) -> Result<Cow<'_, str>, NotDecodable
     decode(segment.as_bytes(), Plus::IsPlus)
 }
 
+/// A name and its value. A value may be bad where its name is good, so that a refusal can name it.
+pub(crate) type Pair<'a> = (Cow<'a, str>, Result<Cow<'a, str>, NotDecodable>);
+
 /// The pairs of an `application/x-www-form-urlencoded` text in order; a name without `=` has an empty value.
 ///
 /// # Errors
-/// Each pair: a broken escape, or not UTF-8.
-pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), NotDecodable>> {
+/// Each name, and each value: a broken escape, or not UTF-8.
+pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = Result<Pair<'_>, NotDecodable>> {
     text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
             Some(at) => (&pair[..at], &pair[at + 1..]),
             None => (pair, &[][..]),
         };
-        Ok((decode(name, Plus::IsSpace)?, decode(value, Plus::IsSpace)?))
+        Ok((decode(name, Plus::IsSpace)?, decode(value, Plus::IsSpace)))
     })
 }
 
@@ -70,7 +73,12 @@ mod tests {
     use super::*;
 
     fn all(text: &[u8]) -> Result<Vec<(String, String)>, NotDecodable> {
-        pairs(text).map(|pair| pair.map(|(name, value)| (name.into_owned(), value.into_owned()))).collect()
+        pairs(text)
+            .map(|pair| {
+                let (name, value) = pair?;
+                Ok((name.into_owned(), value?.into_owned()))
+            })
+            .collect()
     }
 
     #[test]

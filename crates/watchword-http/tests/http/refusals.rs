@@ -61,7 +61,7 @@ async fn a_bad_put_says_what_is_wrong_and_does_nothing() {
         ),
         ("provider=smtp&extra=s3cret", "Invalid JSON in `extra`: expected value at line 1 column 1"),
         ("provider=smtp&to=john@doe.com&x=%zz", "Invalid parameters: not percent-encoded UTF-8."),
-        ("provider=smtp&to=%ff@doe.com", "Invalid parameters: not percent-encoded UTF-8."),
+        ("provider=smtp&to=%ff@doe.com", "Invalid `to` value."),
     ] {
         app.call("PUT", "/api/otp/uniqueID", form).await.expect_error(400, message);
     }
@@ -130,8 +130,8 @@ async fn a_bad_check_is_refused_and_not_counted() {
         ("/api/otp/uniqueID?otp=123456", "otp=", "`otp` is empty."),
         ("/api/otp/uniqueID", &long, "Invalid `otp` value."),
         ("/api/otp/uniqueID", "otp=%00", "Invalid `otp` value."),
-        ("/api/otp/uniqueID", "otp=%4", "Invalid parameters: not percent-encoded UTF-8."),
-        ("/api/otp/uniqueID?otp=%ff", "otp=123456", "Invalid parameters: not percent-encoded UTF-8."),
+        ("/api/otp/uniqueID", "otp=%4", "Invalid `otp` value."),
+        ("/api/otp/uniqueID?otp=%ff", "otp=123456", "Invalid `otp` value."),
         ("/api/otp/unknown", "otp=123456", "the OTP does not exist"),
         ("/api/otp/short", "", "ID should be min 6 chars"),
     ] {

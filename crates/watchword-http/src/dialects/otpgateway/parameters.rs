@@ -106,10 +106,10 @@ impl<'a> Parameters<'a> {
         Ok(parameters)
     }
 
-    fn add_pairs(&mut self, text: &'a [u8]) -> Result<(), NotDecodable> {
+    fn add_pairs(&mut self, text: &'a [u8]) -> Result<(), InputError> {
         for pair in pairs(text) {
             let (name, value) = pair?;
-            self.add(&name, value);
+            self.add(&name, value)?;
         }
         Ok(())
     }
@@ -123,17 +123,18 @@ impl<'a> Parameters<'a> {
             let is_file = part.file_name().is_some();
             let value = part.bytes().await.map_err(|_| InputError::NotMultipart)?;
             if !is_file {
-                let value = String::from_utf8(value.into()).map_err(|_| NotDecodable)?;
-                self.add(&name, Cow::Owned(value));
+                let value = String::from_utf8(value.into()).map(Cow::Owned).map_err(|_| NotDecodable);
+                self.add(&name, value)?;
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, name: &str, value: Cow<'a, str>) {
-        if let Some(name) = Name::find(name) {
-            self.values[name as usize].get_or_insert(value);
-        }
+    fn add(&mut self, name: &str, value: Result<Cow<'a, str>, NotDecodable>) -> Result<(), InputError> {
+        let Some(name) = Name::find(name) else { return Ok(value.map(drop)?) };
+        let value = value.map_err(|_| InputError::Value(name.as_str()))?;
+        self.values[name as usize].get_or_insert(value);
+        Ok(())
     }
 
     /// The value of a name; an empty one is none.
@@ -241,19 +242,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_does_not_decode_is_refused_whatever_its_name() {
-        for (query, content_type, body) in [
-            ("x=%zz", "", &b""[..]),
-            ("x=%ff", "application/json", b""),
-            ("", FORM, b"x=\xff"),
-            ("", FORM, b"%=x"),
+    async fn what_does_not_decode_is_refused_by_name_where_the_name_means_something() {
+        let in_part = |name| {
+            let head = format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+            [head.as_bytes(), b"\xff\r\n--XX--\r\n"].concat()
+        };
+        let unnamed = "Invalid parameters: not percent-encoded UTF-8.";
+        for (query, content_type, body, message) in [
+            ("x=%zz", "", vec![], unnamed),
+            ("x=%ff", "application/json", vec![], unnamed),
+            ("", FORM, b"x=\xff".to_vec(), unnamed),
+            ("", FORM, b"%=x".to_vec(), unnamed),
+            ("", PARTS, in_part("x"), unnamed),
+            ("to=%zz", "", vec![], "Invalid `to` value."),
+            ("otp=1", FORM, b"to=1&to=%ff".to_vec(), "Invalid `to` value."),
+            ("", PARTS, in_part("otp"), "Invalid `otp` value."),
         ] {
-            let refused = read(query, content_type, body).await.unwrap_err();
-            assert!(matches!(refused, InputError::NotDecodable(_)), "?{query} {body:?}");
+            let refused = read(query, content_type, &body).await.unwrap_err();
+            assert_eq!(refused.to_string(), message, "?{query} {body:?}");
         }
-        let not_utf8 =
-            [part("name=\"to\"", "").trim_end().as_bytes(), b"\r\n\r\n\xff\r\n--XX--\r\n"].concat();
-        assert!(matches!(read("", PARTS, &not_utf8).await.unwrap_err(), InputError::NotDecodable(_)));
     }
 
     #[tokio::test]
