@@ -47,8 +47,11 @@ impl Shared {
     /// The time when the machine's clock shows `wall` and `running` milliseconds have passed since the start.
     fn at(&self, wall: i64, running: i64) -> Timestamp {
         let started_at = wall.saturating_sub(running);
-        // Both parts of the sum only ever grow.
-        let before = self.started_at.fetch_max(started_at, Ordering::Relaxed);
+        // Both parts of the sum only ever grow. Mostly nothing is new, and nothing is written that all threads read.
+        let before = match self.started_at.load(Ordering::Relaxed) {
+            before if before >= started_at => before,
+            _ => self.started_at.fetch_max(started_at, Ordering::Relaxed),
+        };
         Timestamp::from_millis(before.max(started_at).saturating_add(running))
     }
 }

@@ -156,16 +156,22 @@ fn register<M: prometheus_client::registry::Metric + Clone + Default>(
 impl Observer for Metrics {
     fn answered(&self, dialect: &'static str, call: &'static str, outcome: &'static str, took: Duration) {
         let (dialect_label, call_label) = (("dialect", dialect), ("call", call));
-        let (count, times) = self.answered.get([dialect, call, outcome], || {
-            let count = self.requests.get_or_create_owned(&[dialect_label, call_label, ("outcome", outcome)]);
+        let resolve = || {
+            let labels = [dialect_label, call_label, ("outcome", outcome)];
+            let count = self.requests.get_or_create_owned(&labels);
             (count, self.request_times.get_or_create_owned(&[dialect_label, call_label]))
+        };
+        self.answered.count([dialect, call, outcome], resolve, |(count, times)| {
+            count.inc();
+            times.observe(took.as_secs_f64());
         });
-        count.inc();
-        times.observe(took.as_secs_f64());
     }
 
     fn checked(&self, result: &'static str) {
-        self.checked.get([result], || self.checks.get_or_create_owned(&[("result", result)])).inc();
+        let resolve = || self.checks.get_or_create_owned(&[("result", result)]);
+        self.checked.count([result], resolve, |count| {
+            count.inc();
+        });
     }
 
     fn tried(&self, provider: &ProviderId, outcome: &'static str, took: Duration) {
@@ -238,6 +244,30 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         assert!(!text.contains("gone"), "series exist for configured providers only");
+    }
+
+    #[test]
+    fn every_metric_is_documented_and_no_other() {
+        let sms = ProviderId::new("sms").unwrap();
+        let metrics = Metrics::new([&sms]);
+        metrics.answered("dialect", "call", "ok", Duration::ZERO);
+        metrics.checked("approved");
+        let text = metrics.text();
+        let mut known: Vec<String> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+            .map(|(name, kind)| match kind {
+                "counter" => format!("{name}_total"),
+                "info" => format!("{name}_info"),
+                _ => name.to_owned(),
+            })
+            .collect();
+        let document = include_str!("../../../../docs/metrics.md");
+        let rows = document.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let mut documented: Vec<&str> = rows.map(|(name, _)| name).collect();
+        known.sort_unstable();
+        documented.sort_unstable();
+        assert_eq!(known, documented);
     }
 
     #[test]

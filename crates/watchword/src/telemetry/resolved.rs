@@ -15,23 +15,23 @@ struct Slot<M, const N: usize> {
     metric: M,
 }
 
-impl<M: Clone, const N: usize> Resolved<M, N> {
+impl<M, const N: usize> Resolved<M, N> {
     pub(super) fn new() -> Self {
         Self { slots: (0..SLOTS).map(|_| OnceLock::new()).collect() }
     }
 
-    /// The metric of these values; `resolve` makes or finds it the first time.
-    pub(super) fn get(&self, values: [&'static str; N], resolve: impl Fn() -> M) -> M {
+    /// Counts in the metric of these values; `resolve` makes or finds it the first time.
+    pub(super) fn count(&self, values: [&'static str; N], resolve: impl Fn() -> M, count: impl FnOnce(&M)) {
         let first = place(&values);
         for step in 0..SLOTS {
             let slot = &self.slots[(first + step) % SLOTS];
             // Another thread may have taken it for other values meanwhile.
             let slot = slot.get_or_init(|| Slot { values, metric: resolve() });
             if std::iter::zip(&slot.values, &values).all(|(ours, theirs)| std::ptr::eq(*ours, *theirs)) {
-                return slot.metric.clone();
+                return count(&slot.metric);
             }
         }
-        resolve()
+        count(&resolve());
     }
 }
 
@@ -59,7 +59,10 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for (index, word) in words.iter().enumerate() {
-                        resolved.get([*word], || Arc::clone(&made[index])).fetch_add(1, Ordering::Relaxed);
+                        let add = |counter: &Arc<AtomicU64>| {
+                            counter.fetch_add(1, Ordering::Relaxed);
+                        };
+                        resolved.count([*word], || Arc::clone(&made[index]), add);
                     }
                 });
             }
