@@ -173,3 +173,6 @@ pub fn origin(listen: SocketAddr) -> String {
     };
     format!("http://{}", SocketAddr::new(ip, listen.port()))
 }
+
+#[cfg(test)]
+mod tests;

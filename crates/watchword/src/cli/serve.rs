@@ -14,12 +14,24 @@ use crate::lifecycle::{Ended, Listeners, Machine, Server, allow_many_files};
 use crate::random::OsRandom;
 use crate::telemetry::log;
 
+const EXAMPLE: &str = "\
+The least that works in a watchword.toml:
+
+  [namespaces.myapp]
+  secret = \"a long random text\"
+
+  [providers.sms]
+  kind = \"webhook\"
+  url = \"https://example.com/otp\"
+";
+
 /// Run the server.
 ///
 /// Settings come from watchword.toml, then from the environment (WATCHWORD_GUESS__BURST is `guess.burst`), then from the
 /// options below; later ones win. All that is wrong with them is told at once. SIGTERM or Ctrl-C stops it: requests and
 /// messages in hand are finished first; a second one stops it at once.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
 pub(super) struct Options {
     /// Configuration file; may be repeated, later ones win [default: $WATCHWORD_CONFIG, else ./watchword.toml if it is there]
     #[arg(long, value_name = "FILE")]

@@ -210,6 +210,7 @@ fn values_that_can_not_work_are_refused() {
         ),
         ("[log]\nformat = 7", "log.format: must be one of"),
         ("[otp]\nttl = \"0s\"", "otp.ttl: must be from 1s to 8760h"),
+        ("[otp]\nttl = \"1500ms\"", "otp.ttl: must be whole seconds"),
         ("[otp]\nmax_generate = 0", "otp.max_generate: must be a whole number from 1 to 1000000"),
         ("[guess]\nburst = 4294967296", "guess.burst: must be a whole number from 0 to 4294967295"),
         ("[namespaces.\"a:b\"]\nsecret = \"x\"", "namespaces.\"a:b\": a namespace's name can't have a colon"),

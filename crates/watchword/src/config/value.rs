@@ -209,7 +209,8 @@ pub(super) fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
 /// How long a passcode lives (wire contract of otpgateway: whole seconds, a year at most).
 pub(super) fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let year = Duration::from_hours(365 * 24);
-    bounded(deserializer, Duration::from_secs(1)..=year, "must be from 1s to 8760h (a year)")
+    let lifetime = bounded(deserializer, Duration::from_secs(1)..=year, "must be from 1s to 8760h (a year)")?;
+    if lifetime.subsec_nanos() == 0 { Ok(lifetime) } else { Err(D::Error::custom("must be whole seconds")) }
 }
 
 /// A whole number within bounds.
