@@ -15,9 +15,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use event_listener::Event;
+use futures::FutureExt;
 use futures::channel::{mpsc, oneshot};
+use futures::future::join_all;
 
-use crate::delivery::{Claim, Claimant, DeliveryMode, NodeId};
+use crate::delivery::{Claim, Claimant, DeliveryId, DeliveryMode, Message, NodeId};
 use crate::error::Error;
 use crate::parts::Parts;
 use crate::ports::Settlement;
@@ -48,6 +50,12 @@ struct Shared {
     stopping: AtomicBool,
     /// Is told when `stopping` turns true, when one less is held, and when something may be due earlier than expected.
     changed: Event,
+}
+
+/// A message in the clear, and the delivery that carries it.
+pub(crate) struct Prepared {
+    pub(crate) id: DeliveryId,
+    pub(crate) message: Message,
 }
 
 /// A message on its way whose caller waits for the result.
@@ -117,14 +125,19 @@ impl Dispatcher {
         }
     }
 
-    /// Sends what was claimed. For an attached caller the first message reports back.
+    /// Takes what was claimed: whoever waits for the first message, and the sending of all of them, which the caller runs.
+    ///
+    /// `prepared` are the messages in the clear: what was sealed a moment ago need not be opened.
     pub(crate) fn accept(
         &self,
         claims: Vec<Claim>,
+        mut prepared: Vec<Prepared>,
         mode: DeliveryMode,
         verification: &Arc<Verification>,
-    ) -> Option<Attached> {
+    ) -> (Option<Attached>, impl Future<Output = ()> + Send + use<>) {
+        self.0.held.fetch_add(claims.len(), Ordering::Relaxed);
         let mut attached = None;
+        let mut sending = Vec::with_capacity(claims.len());
         for claim in claims {
             let waiting = match mode {
                 DeliveryMode::Attached { deadline } => {
@@ -135,15 +148,11 @@ impl Dispatcher {
                 }
                 DeliveryMode::Durable => None,
             };
-            self.dispatch(claim, waiting);
+            let index = prepared.iter().position(|prepared| prepared.id == claim.delivery.id);
+            let message = index.map(|index| prepared.swap_remove(index).message);
+            sending.push(Arc::clone(&self.0).deliver(claim, message, waiting));
         }
-        attached
-    }
-
-    fn dispatch(&self, claim: Claim, waiting: Option<walk::Waiting>) {
-        self.0.held.fetch_add(1, Ordering::Relaxed);
-        let shared = Arc::clone(&self.0);
-        self.0.parts.tasks.spawn(Box::pin(async move { shared.deliver(claim, waiting).await }));
+        (attached, join_all(sending).map(drop))
     }
 
     /// Settles what was sent, and takes over what is due, until [`Self::stop`] was called and nothing is held any more.

@@ -7,7 +7,7 @@ mod start;
 
 use crate::address::{Address, Channel};
 use crate::delivery::{DeliveryId, Message, NewDelivery};
-use crate::dispatcher::Dispatcher;
+use crate::dispatcher::{Dispatcher, Prepared};
 use crate::error::Error;
 use crate::guess::{GuessRule, LookupRule};
 use crate::keyring::{Purpose, Subject, SubjectKey};
@@ -137,8 +137,13 @@ impl Engine {
         Some(Throttle { channel: channel.clone(), subjects: ip.into_iter().chain(target).collect() })
     }
 
-    /// A message, sealed for the outbox.
-    fn new_delivery(&self, context: &Composing<'_>, passcode: &Passcode, words: Words) -> NewDelivery {
+    /// A message, sealed for the outbox and as it is.
+    fn new_delivery(
+        &self,
+        context: &Composing<'_>,
+        passcode: &Passcode,
+        words: Words,
+    ) -> (NewDelivery, Prepared) {
         let Composing { namespace, route, address, ttl_seconds, now } = *context;
         let id = DeliveryId::generate(now, &*self.parts.random);
         let message = Message {
@@ -156,13 +161,14 @@ impl Engine {
             &message.to_bytes(),
             &*self.parts.random,
         );
-        NewDelivery {
+        let delivery = NewDelivery {
             id,
             route: route.clone(),
             message: sealed,
             masked_to: address.masked(),
             not_before: None,
-        }
+        };
+        (delivery, Prepared { id, message })
     }
 }
 

@@ -53,7 +53,7 @@ impl Shared {
             for claim in claims {
                 self.held.fetch_add(1, Ordering::Relaxed);
                 let shared = Arc::clone(self);
-                self.parts.tasks.spawn(Box::pin(async move { shared.deliver(claim, None).await }));
+                self.parts.tasks.spawn(Box::pin(async move { shared.deliver(claim, None, None).await }));
             }
         }
         Ok(next_look)

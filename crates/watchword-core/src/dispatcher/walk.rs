@@ -70,11 +70,16 @@ impl Walk {
 }
 
 impl Shared {
-    /// Delivers, answers whoever waits, and hands the settlement on.
-    pub(super) async fn deliver(self: Arc<Self>, claim: Claim, waiting: Option<Waiting>) {
+    /// Delivers, answers whoever waits, and hands the settlement on. Without `message`, the sealed one is opened.
+    pub(super) async fn deliver(
+        self: Arc<Self>,
+        claim: Claim,
+        message: Option<Message>,
+        waiting: Option<Waiting>,
+    ) {
         let Claim { mut delivery, verification } = claim;
         let (namespace, id, fence) = (delivery.namespace.clone(), delivery.id, delivery.fence);
-        let message = self.open(&mut delivery);
+        let message = message.or_else(|| self.open(&mut delivery));
         let attached = waiting.as_ref().map(|waiting| waiting.deadline);
         let (verdict, attempts) = match message {
             None => (Some(Verdict::Ended(Ended::Failed)), Vec::new()),

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use super::{Composing, Engine, ThrottleBy, Words};
 use crate::address::{Address, Channel, Target};
 use crate::delivery::{DeliveryMode, NewDelivery};
-use crate::dispatcher::Attached;
+use crate::dispatcher::{Attached, Prepared};
 use crate::error::Error;
 use crate::namespace::Namespace;
 use crate::passcode::Passcode;
@@ -77,7 +77,7 @@ impl Engine {
             let now = self.now();
             let found = self.live(&request.namespace, &request.external_id, now).await?;
             let Some(target) = &found.target else { return Err(Error::AddressMissing(found)) };
-            let delivery = self.compose_for(&found, &target.address, now, &compose)?;
+            let (delivery, prepared) = self.compose_for(&found, &target.address, now, &compose)?;
             let command = Resend {
                 namespace: request.namespace.clone(),
                 now,
@@ -94,8 +94,9 @@ impl Engine {
                 claimant: self.dispatcher.claimant(request.mode, now)?,
             };
             let store = Arc::clone(&self.parts.store);
-            if let Some(sent) =
-                self.commit(Box::pin(async move { store.resend(command).await }), request.mode).await?
+            if let Some(sent) = self
+                .commit(Box::pin(async move { store.resend(command).await }), prepared, request.mode)
+                .await?
             {
                 return Ok(sent);
             }
@@ -120,6 +121,7 @@ impl Engine {
             }
             let target = Target { channel: request.channel.clone(), address: request.address.clone() };
             let shown = Verification { target: Some(target.clone()), ..(*found).clone() };
+            let (delivery, prepared) = self.compose_for(&shown, &request.address, now, &compose)?;
             let command = SetAddress {
                 namespace: request.namespace.clone(),
                 now,
@@ -132,13 +134,14 @@ impl Engine {
                     &target.channel,
                     Some(&target.address),
                 ),
-                deliveries: vec![self.compose_for(&shown, &request.address, now, &compose)?],
+                deliveries: vec![delivery],
                 claimant: self.dispatcher.claimant(request.mode, now)?,
                 target,
             };
             let store = Arc::clone(&self.parts.store);
-            if let Some(sent) =
-                self.commit(Box::pin(async move { store.set_address(command).await }), request.mode).await?
+            if let Some(sent) = self
+                .commit(Box::pin(async move { store.set_address(command).await }), prepared, request.mode)
+                .await?
             {
                 return Ok(sent);
             }
@@ -162,7 +165,7 @@ impl Engine {
         address: &Address,
         now: Timestamp,
         compose: impl Fn(&Verification, &Passcode) -> Words,
-    ) -> Result<NewDelivery, Error> {
+    ) -> Result<(NewDelivery, Prepared), Error> {
         // Only dialects that keep the passcode can send it again.
         let passcode = self.passcode_of(verification)?.ok_or(Error::Gone)?;
         let context = Composing {
@@ -179,6 +182,7 @@ impl Engine {
     async fn commit(
         &self,
         operation: BoxFuture<'static, Result<SendOutcome, StoreError>>,
+        prepared: Prepared,
         mode: DeliveryMode,
     ) -> Result<Option<Sent>, Error> {
         let dispatcher = self.dispatcher.clone();
@@ -186,8 +190,10 @@ impl Engine {
         self.parts.tasks.spawn(Box::pin(async move {
             let sent = match operation.await {
                 Ok(SendOutcome::Sent { verification, claims }) => {
-                    let delivery = dispatcher.accept(claims, mode, &verification);
-                    Ok(Some(Sent { verification, delivery }))
+                    let (delivery, sending) = dispatcher.accept(claims, vec![prepared], mode, &verification);
+                    let _ = reply.send(Ok(Some(Sent { verification, delivery })));
+                    sending.await;
+                    return;
                 }
                 Ok(SendOutcome::Changed) => Ok(None),
                 Ok(SendOutcome::Locked(verification)) => Err(Error::Locked(verification)),

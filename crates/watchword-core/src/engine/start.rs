@@ -1,14 +1,16 @@
 //! Beginning a verification.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::oneshot;
+use futures::poll;
 
 use super::{Composing, Engine, ThrottleBy, Words};
 use crate::address::{Address, Channel, Target};
 use crate::delivery::DeliveryMode;
-use crate::dispatcher::Attached;
+use crate::dispatcher::{Attached, Prepared};
 use crate::error::Error;
 use crate::fail_point;
 use crate::keyring::{Binding, Purpose, Subject};
@@ -82,6 +84,12 @@ pub struct Started {
     pub delivery: Option<Attached>,
 }
 
+/// What a candidate is in the clear.
+struct PreparedCandidate {
+    passcode: Passcode,
+    messages: Vec<Prepared>,
+}
+
 impl Engine {
     /// Begins a verification; `compose` words its message for a passcode.
     ///
@@ -100,17 +108,25 @@ impl Engine {
             None => None,
             Some(_) => self.dispatcher.claimant(request.mode, now)?,
         };
-        let (mut passcodes, command) = self.start_command(&request, now, claimant, compose);
+        let (mut prepared, command) = self.start_command(&request, now, claimant, compose);
         let mode = request.mode;
         let engine = self.clone();
         let (reply, outcome) = oneshot::channel();
         self.parts.tasks.spawn(Box::pin(async move {
-            let outcome = engine.parts.store.start(command).await;
-            let started = match outcome {
+            let started = match engine.parts.store.start(command).await {
                 Ok(StartOutcome::Started { verification, candidate, claims }) => {
                     fail_point::reached("after_commit").await;
-                    let delivery = engine.dispatcher.accept(claims, mode, &verification);
-                    Ok((verification, candidate, delivery))
+                    let PreparedCandidate { passcode, messages } = prepared.swap_remove(candidate);
+                    let (delivery, sending) = engine.dispatcher.accept(claims, messages, mode, &verification);
+                    let mut sending = pin!(sending);
+                    // Where sending needs no waiting, the caller is woken once, for all of it.
+                    let sent = poll!(sending.as_mut()).is_ready();
+                    // The caller may be gone; the message goes out all the same.
+                    let _ = reply.send(Ok(Started { verification, passcode, delivery }));
+                    if !sent {
+                        sending.await;
+                    }
+                    return;
                 }
                 Ok(StartOutcome::Reused(verification) | StartOutcome::Exists(verification)) => {
                     Err(Error::Exists(verification))
@@ -122,12 +138,9 @@ impl Engine {
                 Ok(StartOutcome::NoFreeCandidate) => Err(Error::NoFreePasscode),
                 Err(error) => Err(error.into()),
             };
-            // The caller may be gone; the message goes out all the same.
             let _ = reply.send(started);
         }));
-        let lost = |_| StoreError::outcome_unknown("the task that was to start it ended early");
-        let (verification, candidate, delivery) = outcome.await.map_err(lost)??;
-        Ok(Started { verification, passcode: passcodes.swap_remove(candidate), delivery })
+        outcome.await.map_err(|_| StoreError::outcome_unknown("the task that was to start it ended early"))?
     }
 
     fn start_command(
@@ -136,7 +149,7 @@ impl Engine {
         now: Timestamp,
         claimant: Option<crate::delivery::Claimant>,
         compose: impl Fn(&Passcode) -> Words,
-    ) -> (Vec<Passcode>, Start) {
+    ) -> (Vec<PreparedCandidate>, Start) {
         let random = &*self.parts.random;
         let passcodes: Vec<Passcode> = match &request.passcode {
             PasscodeSource::Given(passcode) => vec![passcode.clone()],
@@ -149,10 +162,10 @@ impl Engine {
         let vid = self.new_vid(&request.namespace, now);
         let target =
             request.address.clone().map(|address| Target { channel: request.channel.clone(), address });
-        let candidates = passcodes
-            .iter()
+        let (candidates, prepared) = passcodes
+            .into_iter()
             .map(|passcode| {
-                let deliveries = request.address.iter().map(|address| {
+                let message = request.address.as_ref().map(|address| {
                     let context = Composing {
                         namespace: &request.namespace,
                         route: &request.route,
@@ -160,21 +173,19 @@ impl Engine {
                         ttl_seconds: request.ttl.as_secs(),
                         now,
                     };
-                    self.new_delivery(&context, passcode, compose(passcode))
+                    self.new_delivery(&context, &passcode, compose(&passcode))
                 });
+                let (delivery, message) = message.unzip();
                 let binding = Binding::Channel(&request.channel);
-                let taken_if = if unique {
-                    self.look_up_digests(&request.namespace, binding, passcode)
-                } else {
-                    Vec::new()
+                let look_up = || self.look_up_digests(&request.namespace, binding, &passcode);
+                let candidate = Candidate {
+                    passcode: self.stored_passcode(request, vid, target.as_ref(), &passcode),
+                    taken_if: if unique { look_up() } else { Vec::new() },
+                    deliveries: delivery.into_iter().collect(),
                 };
-                Candidate {
-                    passcode: self.stored_passcode(request, vid, target.as_ref(), passcode),
-                    taken_if,
-                    deliveries: deliveries.collect(),
-                }
+                (candidate, PreparedCandidate { passcode, messages: message.into_iter().collect() })
             })
-            .collect();
+            .unzip();
         let dedupe = request.dedupe.as_ref().map(|(key, remembered)| Dedupe {
             key: self.parts.keyring.subject(&request.namespace, Subject::Request(key)),
             until: now.after(*remembered),
@@ -208,7 +219,7 @@ impl Engine {
             claimant,
             target,
         };
-        (passcodes, command)
+        (prepared, command)
     }
 
     fn stored_passcode(
