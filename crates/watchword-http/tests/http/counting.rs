@@ -118,6 +118,11 @@ async fn a_wait_of_part_of_a_second_is_told_as_a_whole_one() {
     let locked = Otp { attempts: 2, max_attempts: 1, ttl: 0, ..Otp::default() };
     let words = "Too many attempts. Please retry after 1 seconds.";
     app.check("uniqueID", "123456").await.expect_later(429, 1, &locked.failure(words));
+    let words = "OTP attempts exceeded. Retry after 1 seconds.";
+    let refused = format!(
+        r#"{{"status":"error","message":"{words}","data":{{"ttl_seconds":1,"attempts":2,"max_attempts":1}}}}"#
+    );
+    app.put("uniqueID", "").await.expect_later(429, 1, &refused);
 }
 
 #[tokio::test]

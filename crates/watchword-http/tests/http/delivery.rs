@@ -7,7 +7,7 @@ use watchword_core::delivery::Outcome;
 use watchword_testkit::deadline::within;
 use watchword_testkit::provider::{FakeProvider, Step};
 
-use crate::harness::{App, Otp, Wishes, settings};
+use crate::harness::{App, Otp, Wishes, all_runs, settings};
 
 #[tokio::test]
 async fn a_message_says_the_code_and_a_mail_links_to_the_page() {
@@ -68,6 +68,7 @@ async fn a_provider_that_hangs_is_an_error_half_a_second_before_the_requests_tim
     app.smtp.wait_for_handed(1).await;
     // Just before the deadline it still waits.
     app.clock.set(begin.after(Duration::from_millis(4_499)));
+    all_runs().await;
     assert!(!putting.is_finished());
     app.clock.set(begin.after(Duration::from_millis(4_500)));
     let reply = within("the reply", putting).await.unwrap();
@@ -95,6 +96,9 @@ async fn the_deadline_follows_the_configured_timeout() {
             async move { app.call("PUT", "/api/otp/uniqueID", "provider=hook&to=x").await }
         });
         app.hook.wait_for_handed(1).await;
+        app.clock.set(begin.after(Duration::from_millis(deadline - 1)));
+        all_runs().await;
+        assert!(!putting.is_finished());
         app.clock.set(begin.after(Duration::from_millis(deadline)));
         let reply = within("the reply", putting).await.unwrap();
         reply.expect_error(500, "Error sending OTP.");

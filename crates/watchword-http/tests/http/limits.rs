@@ -1,6 +1,7 @@
 //! Overload, slow and large requests, a store that is away, mistakes: what every request passes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -188,6 +189,21 @@ async fn a_body_may_have_64_kib_and_not_a_byte_more() {
     let body = Body::from_stream(stream::iter(in_pieces.collect::<Vec<_>>()));
     let again = Otp { attempts: 2, generate: 2, ..Otp::default() };
     app.send(with_body(body)).await.expect(200, &again.started());
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_not_read_to_its_end() {
+    let app = App::new();
+    let read = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&read);
+    let pieces = std::iter::repeat_with(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, std::io::Error>(Bytes::from_static(&[b'&'; 1_024]))
+    });
+    let body = Body::from_stream(stream::iter(pieces.take(1_000_000)));
+    app.send(with_body(body)).await.expect_error(413, "The request body is too large.");
+    // Eight times the limit, and the piece that is too much.
+    assert_eq!(read.load(Ordering::Relaxed), 8 * 64 + 1);
 }
 
 #[tokio::test]

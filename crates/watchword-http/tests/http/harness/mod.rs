@@ -183,6 +183,13 @@ impl App {
     }
 }
 
+/// Lets every task go on as far as it can, on the test's own thread.
+pub(crate) async fn all_runs() {
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// A request of the namespace `app`.
 pub(crate) fn request(method: &str, path: &str, form: &str) -> Request<Body> {
     let request = bare_request(method, path).header(AUTHORIZATION, basic("app:secret"));

@@ -13,6 +13,8 @@ use watchword_http::server::{ServerSettings, serve};
 use watchword_testkit::deadline::within;
 use watchword_testkit::time::FakeClock;
 
+use super::all_runs;
+
 /// A listener on a free port, whose time the test drives.
 pub(crate) struct Listening {
     pub(crate) address: SocketAddr,
@@ -106,10 +108,7 @@ impl Client {
 
     /// Whether nothing has come yet and the connection stands, once all that can run has run.
     pub(crate) async fn is_silent(&self) -> bool {
-        // Each time, sockets are looked at.
-        for _ in 0..16 {
-            tokio::task::yield_now().await;
-        }
+        all_runs().await;
         let peeked = self.0.try_read(&mut [0; 1]);
         peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
     }
