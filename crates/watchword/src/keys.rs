@@ -17,8 +17,6 @@ use watchword_core::keyring::{KEY_BYTES, KeyId, Keyring, KeyringError};
 use watchword_core::ports::{Random, Store, StoreError};
 use zeroize::Zeroizing;
 
-use crate::config::KeySource;
-
 /// A key file larger than this holds something else.
 const MOST_FILE_BYTES: u64 = 64 * 1_024;
 
@@ -71,6 +69,15 @@ impl fmt::Debug for MasterKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MasterKeys({})", self.0.len())
     }
+}
+
+/// Where the keys come from.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// `WATCHWORD_KEY`.
+    Environment(MasterKeys),
+    /// A file, made at the first start.
+    File(PathBuf),
 }
 
 fn key(word: &str) -> Option<Zeroizing<[u8; KEY_BYTES]>> {

@@ -31,7 +31,7 @@ use watchword_core::verification::RouteName;
 use watchword_delivery::registry::{BuildError, ProviderSettings, Registry};
 use watchword_delivery::settings::Secret;
 
-use crate::keys::MasterKeys;
+use crate::keys::{KeySource, MasterKeys};
 use environment::Environment;
 use problem::{dotted, nearest};
 use sections::Sections;
@@ -116,15 +116,6 @@ impl fmt::Debug for ConfiguredProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.settings.fmt(f)
     }
-}
-
-/// Where the keys come from.
-#[derive(Clone, Debug)]
-pub enum KeySource {
-    /// `WATCHWORD_KEY`.
-    Environment(MasterKeys),
-    /// A file, made at the first start.
-    File(PathBuf),
 }
 
 /// Reads and checks everything. Providers are made by `registry`; they connect to nothing yet.

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 
 use crate::wiring::origin;
 
+/// Where the page with the messages is.
+pub const INBOX: &str = "/dev/inbox";
+
 /// The verification that the lines are about.
 const ID: &str = "my-first-code";
 /// Whom its message is for.
@@ -28,7 +31,7 @@ impl Commands {
 
     /// Where a browser shows the messages.
     pub fn inbox(&self) -> String {
-        format!("{}{}", self.origin, super::inbox_page::PATH)
+        format!("{}{}", self.origin, INBOX)
     }
 
     /// Asks for a passcode.
@@ -52,7 +55,7 @@ impl Commands {
     }
 
     fn code(&self) -> String {
-        self.quoted(&format!("{}/code?to={TO}", super::inbox_page::PATH))
+        self.quoted(&format!("{}/code?to={TO}", INBOX))
     }
 
     fn otp(&self, rest: &str) -> String {

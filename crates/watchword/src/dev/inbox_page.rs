@@ -28,10 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use watchword_delivery::inbox::{Inbox, InboxMessage};
 
-use super::commands::Commands;
-
-/// Where the page is.
-pub const PATH: &str = "/dev/inbox";
+use super::commands::{Commands, INBOX as PATH};
 
 /// Browsers that may watch at once.
 const MOST_READERS: usize = 64;
