@@ -1,5 +1,7 @@
 //! What each call does: reads, asks the engine, replies. No call decides anything about passcodes.
 
+use std::pin::pin;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -87,8 +89,8 @@ impl Api {
                 root_url: &self.root_url,
             })
         };
-        let Started { verification, passcode, delivery } =
-            exchange.work(self.engine.start(request, compose)).await?;
+        let starting = pin!(self.engine.start(request, compose));
+        let Started { verification, passcode, delivery } = exchange.work(starting).await?;
         if let Some(delivery) = delivery {
             // Waiting takes no room: only `work` does.
             let late = || Err(Error::NotSent(verification.clone()));
@@ -113,7 +115,8 @@ impl Api {
         let parameters = Parameters::read(parts.uri.query(), &parts.headers, &body).await?;
         let request = map::check(&parameters, namespace.clone(), id)?;
         let passcode = request.passcode.clone();
-        let verification = exchange.work(self.engine.check(request)).await?;
+        let checking = pin!(self.engine.check(request));
+        let verification = exchange.work(checking).await?;
         // It was right, so it need not be unsealed.
         let ttl = seconds_left(&verification, exchange.now());
         Ok(success(&map::otp(&verification, passcode.expose(), ttl)))

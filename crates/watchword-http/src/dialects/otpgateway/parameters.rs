@@ -99,7 +99,8 @@ impl<'a> Parameters<'a> {
             }
             Form::Multipart { boundary } => {
                 parameters.add_pairs(query)?;
-                parameters.add_parts(body, boundary).await?;
+                // Rare and large: it must not make every request's future larger.
+                Box::pin(parameters.add_parts(body, boundary)).await?;
             }
             Form::Other => parameters.add_pairs(query)?,
         }
