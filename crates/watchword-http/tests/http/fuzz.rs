@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use watchword_http::server::ServerSettings;
 
 use crate::harness::wire::{Client, Listening};
 use crate::harness::{App, FORM, JSON, basic};
@@ -200,8 +201,7 @@ fn raw() -> impl Strategy<Value = Vec<u8>> {
 #[test]
 fn no_bytes_on_the_wire_give_a_5xx_or_stop_the_listener() {
     let runtime = runtime();
-    let app = App::new();
-    let server = Arc::new(runtime.block_on(Listening::start(app.router.clone(), Default::default())));
+    let server = Arc::new(runtime.block_on(Listening::start(App::new().router, ServerSettings::default())));
     proptest!(ProptestConfig { cases: 500, ..ProptestConfig::default() }, |(bytes in prop_oneof![raw(), prop::collection::vec(any::<u8>(), 0..300)])| {
         runtime.block_on(async {
             let mut client = server.connect().await;

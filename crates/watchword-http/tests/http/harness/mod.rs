@@ -49,7 +49,6 @@ pub(crate) struct App {
     pub(crate) tasks: Arc<TokioTasks>,
     pub(crate) answered: Arc<Answered>,
     pub(crate) engine: Engine,
-    pub(crate) front: Front,
     pub(crate) router: Router,
     pub(crate) smtp: Arc<FakeProvider>,
     pub(crate) sms: Arc<FakeProvider>,
@@ -135,8 +134,8 @@ impl App {
             Arc::clone(&answered) as Arc<dyn Observer>,
             limits,
         );
-        let router = otpgateway::router(engine.clone(), Arc::new(settings), front.clone());
-        Self { clock, store, tasks, answered, engine, front, router, smtp, sms, hook }
+        let router = otpgateway::router(engine.clone(), Arc::new(settings), front);
+        Self { clock, store, tasks, answered, engine, router, smtp, sms, hook }
     }
 
     /// Sends a request as it is.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use http::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -13,7 +14,7 @@ use watchword_http::server::{ServerSettings, serve};
 use watchword_testkit::deadline::within;
 use watchword_testkit::time::FakeClock;
 
-use super::all_runs;
+use super::{FORM, Reply, all_runs, basic};
 
 /// A listener on a free port, whose time the test drives.
 pub(crate) struct Listening {
@@ -66,6 +67,20 @@ impl Client {
     pub(crate) async fn get(&mut self, path: &str) -> String {
         self.write(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
         self.reply().await
+    }
+
+    /// Calls the API as the namespace `app`. No headers come back.
+    pub(crate) async fn call(&mut self, method: &str, path: &str, form: &str) -> Reply {
+        let (authorization, length) = (basic("app:secret"), form.len());
+        self.write(format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\nContent-Type: {FORM}\r\n\
+             Content-Length: {length}\r\n\r\n{form}"
+        ))
+        .await;
+        let reply = self.reply().await;
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Reply { status, headers: HeaderMap::new(), body: body.to_owned() }
     }
 
     /// The next whole reply.
