@@ -1,7 +1,7 @@
 //! What every request passes: its name, its time limit, the limit on how many are worked on at once, the log, the metrics.
 //!
-//! A dialect's handler calls [`Front::enter`] and gets two things: the [`Entry`], which turns the handler's [`Answer`] into
-//! the reply, and the [`Exchange`], through which the handler reads the body and calls the engine within the limits.
+//! A dialect's handler calls `Front::enter` and gets two things: the `Entry`, which turns the handler's `Answer` into the
+//! reply, and the `Exchange`, through which the handler reads the body and calls the engine within the limits.
 
 mod body;
 mod request_id;

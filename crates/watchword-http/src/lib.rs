@@ -7,7 +7,7 @@
 //!    [`Error`](watchword_core::error::Error) on purpose, without a catch-all, so that a new error asks each dialect for its words.
 //! 2. Its `router` takes the [`Engine`](watchword_core::engine::Engine), its own settings and the [`front::Front`]. Every handler
 //!    goes through [`front`]: that names, limits, counts and logs it. No handler decides anything about passcodes.
-//! 3. Wire tests that compare whole replies, good and bad, as `tests/otpgateway_*.rs` do.
+//! 3. Wire tests that compare whole replies, good and bad, as `tests/http/replies.rs` and `refusals.rs` do.
 //!
 //! # How it hangs together
 //!
