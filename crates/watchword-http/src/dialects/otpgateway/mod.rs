@@ -86,7 +86,7 @@ pub fn router(engine: Engine, settings: Arc<OtpgatewaySettings>, front: Front) -
         .with_state(Arc::new(Api::new(engine, settings, front)))
 }
 
-/// An operation is its own handler: each request's future is boxed once, here.
+/// An operation is its own handler, so that the router adds no layer of its own.
 impl Handler<(), Arc<Api>> for Operation {
     type Future = BoxFuture<'static, Response>;
 
