@@ -12,12 +12,12 @@ mod walk;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use event_listener::Event;
 use futures::FutureExt;
 use futures::channel::{mpsc, oneshot};
-use futures::future::join_all;
 
 use crate::delivery::{Claim, Claimant, DeliveryId, DeliveryMode, Message, NodeId};
 use crate::error::Error;
@@ -125,7 +125,7 @@ impl Dispatcher {
         }
     }
 
-    /// Takes what was claimed: whoever waits for the first message, and the sending of all of them, which the caller runs.
+    /// Sends what was claimed. For an attached caller the first message reports back.
     ///
     /// `prepared` are the messages in the clear: what was sealed a moment ago need not be opened.
     pub(crate) fn accept(
@@ -134,10 +134,8 @@ impl Dispatcher {
         mut prepared: Vec<Prepared>,
         mode: DeliveryMode,
         verification: &Arc<Verification>,
-    ) -> (Option<Attached>, impl Future<Output = ()> + Send + use<>) {
-        self.0.held.fetch_add(claims.len(), Ordering::Relaxed);
+    ) -> Option<Attached> {
         let mut attached = None;
-        let mut sending = Vec::with_capacity(claims.len());
         for claim in claims {
             let waiting = match mode {
                 DeliveryMode::Attached { deadline } => {
@@ -150,9 +148,15 @@ impl Dispatcher {
             };
             let index = prepared.iter().position(|prepared| prepared.id == claim.delivery.id);
             let message = index.map(|index| prepared.swap_remove(index).message);
-            sending.push(Arc::clone(&self.0).deliver(claim, message, waiting));
+            self.0.held.fetch_add(1, Ordering::Relaxed);
+            let mut delivering = Arc::clone(&self.0).deliver(claim, message, waiting).boxed();
+            // What a provider takes at once needs no task.
+            let mut context = Context::from_waker(Waker::noop());
+            if delivering.as_mut().poll(&mut context).is_pending() {
+                self.0.parts.tasks.spawn(delivering);
+            }
         }
-        (attached, join_all(sending).map(drop))
+        attached
     }
 
     /// Settles what was sent, and takes over what is due, until [`Self::stop`] was called and nothing is held any more.

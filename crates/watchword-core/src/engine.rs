@@ -4,6 +4,7 @@ mod check;
 mod look;
 mod send;
 mod start;
+mod unabandoned;
 
 use crate::address::{Address, Channel};
 use crate::delivery::{DeliveryId, Message, NewDelivery};

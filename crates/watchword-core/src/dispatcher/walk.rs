@@ -186,6 +186,8 @@ impl Shared {
         let acquire = pin!(carrier.bulkhead.acquire_arc());
         let give_up = pin!(self.stopped_or(end, walk.attached.is_none()));
         match select(acquire, give_up).await {
+            // Its turn may come at the very moment that everything stops.
+            Either::Left(_) if self.is_stopping() && walk.attached.is_none() => Err(NoTurn::Stopping),
             Either::Left((permit, _)) => Ok(permit),
             Either::Right((no_turn, _)) => Err(no_turn),
         }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::oneshot;
 use futures::future::BoxFuture;
 
+use super::unabandoned::Unabandoned;
 use super::{Composing, Engine, ThrottleBy, Words};
 use crate::address::{Address, Channel, Target};
 use crate::delivery::{DeliveryMode, NewDelivery};
@@ -186,26 +186,21 @@ impl Engine {
         mode: DeliveryMode,
     ) -> Result<Option<Sent>, Error> {
         let dispatcher = self.dispatcher.clone();
-        let (reply, outcome) = oneshot::channel();
-        self.parts.tasks.spawn(Box::pin(async move {
-            let sent = match operation.await {
-                Ok(SendOutcome::Sent { verification, claims }) => {
-                    let (delivery, sending) = dispatcher.accept(claims, vec![prepared], mode, &verification);
-                    let _ = reply.send(Ok(Some(Sent { verification, delivery })));
-                    sending.await;
-                    return;
+        let sending = async move {
+            match operation.await? {
+                SendOutcome::Sent { verification, claims } => {
+                    let delivery = dispatcher.accept(claims, vec![prepared], mode, &verification);
+                    Ok(Some(Sent { verification, delivery }))
                 }
-                Ok(SendOutcome::Changed) => Ok(None),
-                Ok(SendOutcome::Locked(verification)) => Err(Error::Locked(verification)),
-                Ok(SendOutcome::AddressSet(verification)) => Err(Error::AddressSet(verification)),
-                Ok(SendOutcome::TooSoon { at }) => Err(Error::TooSoon { retry_at: at }),
-                Ok(SendOutcome::Throttled(throttled)) => Err(throttled.into()),
-                Ok(SendOutcome::SubjectMissing(kind)) => Err(Error::SubjectMissing(kind)),
-                Ok(SendOutcome::Gone) => Err(Error::Gone),
-                Err(error) => Err(error.into()),
-            };
-            let _ = reply.send(sent);
-        }));
-        outcome.await.map_err(|_| StoreError::outcome_unknown("the task that was to send it ended early"))?
+                SendOutcome::Changed => Ok(None),
+                SendOutcome::Locked(verification) => Err(Error::Locked(verification)),
+                SendOutcome::AddressSet(verification) => Err(Error::AddressSet(verification)),
+                SendOutcome::TooSoon { at } => Err(Error::TooSoon { retry_at: at }),
+                SendOutcome::Throttled(throttled) => Err(throttled.into()),
+                SendOutcome::SubjectMissing(kind) => Err(Error::SubjectMissing(kind)),
+                SendOutcome::Gone => Err(Error::Gone),
+            }
+        };
+        Unabandoned::new(&self.parts.tasks, sending).await
     }
 }

@@ -1,12 +1,9 @@
 //! Beginning a verification.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::oneshot;
-use futures::poll;
-
+use super::unabandoned::Unabandoned;
 use super::{Composing, Engine, ThrottleBy, Words};
 use crate::address::{Address, Channel, Target};
 use crate::delivery::DeliveryMode;
@@ -16,7 +13,7 @@ use crate::fail_point;
 use crate::keyring::{Binding, Purpose, Subject};
 use crate::namespace::Namespace;
 use crate::passcode::{Passcode, StoredPasscode};
-use crate::ports::{Candidate, Dedupe, OnLive, Start, StartOutcome, StoreError};
+use crate::ports::{Candidate, Dedupe, OnLive, Start, StartOutcome};
 use crate::time::Timestamp;
 use crate::verification::{Attributes, ExternalId, Limits, OnRight, RouteName, Verification, Vid};
 
@@ -111,36 +108,25 @@ impl Engine {
         let (mut prepared, command) = self.start_command(&request, now, claimant, compose);
         let mode = request.mode;
         let engine = self.clone();
-        let (reply, outcome) = oneshot::channel();
-        self.parts.tasks.spawn(Box::pin(async move {
-            let started = match engine.parts.store.start(command).await {
-                Ok(StartOutcome::Started { verification, candidate, claims }) => {
+        let starting = async move {
+            match engine.parts.store.start(command).await? {
+                StartOutcome::Started { verification, candidate, claims } => {
                     fail_point::reached("after_commit").await;
                     let PreparedCandidate { passcode, messages } = prepared.swap_remove(candidate);
-                    let (delivery, sending) = engine.dispatcher.accept(claims, messages, mode, &verification);
-                    let mut sending = pin!(sending);
-                    // Where sending needs no waiting, the caller is woken once, for all of it.
-                    let sent = poll!(sending.as_mut()).is_ready();
-                    // The caller may be gone; the message goes out all the same.
-                    let _ = reply.send(Ok(Started { verification, passcode, delivery }));
-                    if !sent {
-                        sending.await;
-                    }
-                    return;
+                    let delivery = engine.dispatcher.accept(claims, messages, mode, &verification);
+                    Ok(Started { verification, passcode, delivery })
                 }
-                Ok(StartOutcome::Reused(verification) | StartOutcome::Exists(verification)) => {
+                StartOutcome::Reused(verification) | StartOutcome::Exists(verification) => {
                     Err(Error::Exists(verification))
                 }
-                Ok(StartOutcome::Locked(verification)) => Err(Error::Locked(verification)),
-                Ok(StartOutcome::Throttled(throttled)) => Err(throttled.into()),
-                Ok(StartOutcome::SubjectMissing(kind)) => Err(Error::SubjectMissing(kind)),
-                Ok(StartOutcome::Duplicate) => Err(Error::Duplicate),
-                Ok(StartOutcome::NoFreeCandidate) => Err(Error::NoFreePasscode),
-                Err(error) => Err(error.into()),
-            };
-            let _ = reply.send(started);
-        }));
-        outcome.await.map_err(|_| StoreError::outcome_unknown("the task that was to start it ended early"))?
+                StartOutcome::Locked(verification) => Err(Error::Locked(verification)),
+                StartOutcome::Throttled(throttled) => Err(throttled.into()),
+                StartOutcome::SubjectMissing(kind) => Err(Error::SubjectMissing(kind)),
+                StartOutcome::Duplicate => Err(Error::Duplicate),
+                StartOutcome::NoFreeCandidate => Err(Error::NoFreePasscode),
+            }
+        };
+        Unabandoned::new(&self.parts.tasks, starting).await
     }
 
     fn start_command(
