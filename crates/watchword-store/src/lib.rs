@@ -11,7 +11,6 @@
 //!
 //! Driver errors end here: callers see [`StoreError`](watchword_core::ports::StoreError), with the cause inside for the log.
 
-
 #[cfg(feature = "reference")]
 mod memory;
 mod sqlite;

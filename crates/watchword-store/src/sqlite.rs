@@ -14,6 +14,7 @@ mod purge;
 mod queue;
 mod reader;
 mod row;
+mod tables;
 mod verifications;
 mod writer;
 
@@ -28,7 +29,6 @@ use async_trait::async_trait;
 use futures::channel::oneshot;
 use parking_lot::Mutex;
 use rusqlite::Connection;
-use rusqlite::wal::CheckpointMode;
 use watchword_core::address::{Channel, Target};
 use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::{Namespace, Partition};
@@ -47,6 +47,7 @@ use job::{Answer, Job};
 use open::Database;
 pub use open::OpenError;
 use queue::{Queue, Refused, Room};
+use tables::Tables;
 use writer::Writer;
 
 /// Questions that may wait.
@@ -123,9 +124,10 @@ impl SqliteStore {
         let healthy = Arc::new(AtomicBool::new(true));
         let (bell, rung) = sync_channel(1);
         let wal = WalWatch::new(&mut database.writer, bell).map_err(|source| database.refused(source))?;
-        let Database { writer: connection, lock, .. } = database;
+        let Database { writer: connection, hash, lock, .. } = database;
         let writer = Writer {
             connection,
+            hash,
             queue: Arc::clone(&writes),
             linger: options.linger,
             wal,
@@ -134,7 +136,7 @@ impl SqliteStore {
         };
         let questions = Arc::clone(&reads);
         let threads = Threads {
-            reader: spawn("store-reads", move || reader::run(&reader, &questions))?,
+            reader: spawn("store-reads", move || reader::run(&Tables::new(&reader, hash), &questions))?,
             checkpoints: spawn("store-checkpoints", move || checkpoint::run(&checkpointer, &rung))?,
             writer: spawn("store-writes", move || writer.run())?,
             lock,
@@ -150,7 +152,7 @@ impl SqliteStore {
             threads.finish();
             let _ = done.send(());
         };
-        // The disk may take a while, and the runtime must not wait with us. Without the thread, the drop above it waits.
+        // The disk may take a while, and the runtime must not wait with us. Without a thread for it, the others end by themselves.
         if spawn("store-close", finish).is_ok() {
             let _ = finished.await;
         }
@@ -165,7 +167,7 @@ impl SqliteStore {
     async fn write<T: Send + 'static>(
         &self,
         room: Room,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Tables<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (job, answer) = job::job(work);
         enqueue(&self.writes, job, room, answer).await
@@ -173,7 +175,7 @@ impl SqliteStore {
 
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Tables<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (job, answer) = job::job(work);
         enqueue(&self.reads, job, Room::Ordinary, answer).await
@@ -217,19 +219,14 @@ impl Threads {
     fn finish(self) {
         let Self { writer, reader, checkpoints, lock } = self;
         let connection = writer.join();
-        // The writer's end is the end of the checkpoints; the last one needs the log for itself.
+        // The writer's end is the end of the checkpoints.
         let others = [reader.join(), checkpoints.join()];
-        if let Ok(connection) = connection {
-            // A tool beside us may be reading; then the log stays, and nothing is lost.
-            if let Err(error) = connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE) {
-                tracing::debug!(%error, "the write-ahead log stays");
-            }
-            drop(connection);
-        } else {
-            tracing::error!("the store's writer had panicked");
-        }
-        if others.iter().any(Result::is_err) {
+        if connection.is_err() || others.iter().any(Result::is_err) {
             tracing::error!("a thread of the store had panicked");
+        }
+        // The last one to leave puts the log into the database and removes it. Beside a tool that reads it stays: nothing is lost.
+        if let Some(Err((_, error))) = connection.ok().map(Connection::close) {
+            tracing::warn!(%error, "the database was not closed well");
         }
         drop(lock);
     }
@@ -319,7 +316,7 @@ impl Store for SqliteStore {
         by_ip: Option<Vec<ThrottleRule>>,
         by_target: Option<Vec<ThrottleRule>>,
     ) -> Result<(), StoreError> {
-        let put = move |rows: &Connection| counts::put_rules(rows, &namespace, &channel, by_ip, by_target);
+        let put = move |rows: &Tables<'_>| counts::put_rules(rows, &namespace, &channel, by_ip, by_target);
         self.write(Room::Ordinary, put).await
     }
 
@@ -403,8 +400,8 @@ impl Store for SqliteStore {
 }
 
 /// Writes a few pages and gives them back: works only where there is room for more.
-fn probe(rows: &Connection) -> rusqlite::Result<()> {
-    rows.prepare_cached("INSERT INTO probe (filler) VALUES (zeroblob(16384))")?.execute([])?;
-    rows.prepare_cached("DELETE FROM probe")?.execute([])?;
+fn probe(rows: &Tables<'_>) -> rusqlite::Result<()> {
+    rows.execute("INSERT INTO probe (filler) VALUES (zeroblob(16384))", [])?;
+    rows.execute("DELETE FROM probe", [])?;
     Ok(())
 }

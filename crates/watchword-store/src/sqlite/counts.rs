@@ -1,6 +1,6 @@
 //! What is counted against somebody: wrong guesses, sends, requests that were handled before. And the rules, and the keys.
 
-use rusqlite::{Connection, OptionalExtension, Result, params};
+use rusqlite::{Result, params};
 use watchword_core::address::Channel;
 use watchword_core::guess::GuessCount;
 use watchword_core::keyring::{KeyId, SubjectKey};
@@ -11,23 +11,23 @@ use watchword_core::time::Timestamp;
 use watchword_core::transition::{CountWrite, SendsView, SendsWrite};
 
 use super::row::Columns;
+use super::tables::Tables;
 
 /// The wrong guesses in a row of `subject`.
 pub(super) fn guesses(
-    connection: &Connection,
+    tables: &Tables<'_>,
     namespace: &Namespace,
     subject: SubjectKey,
 ) -> Result<Option<GuessCount>> {
     let sql = "SELECT wrong_in_a_row, refused_until, last_wrong_at FROM guess_count
          WHERE subject = ? AND namespace = ?";
-    let mut statement = connection.prepare_cached(sql)?;
     let wanted = params![subject.as_bytes(), namespace.as_str()];
-    statement.query_row(wanted, |row| Columns::of(row).guess_count()).optional()
+    tables.first(sql, wanted, |row| Columns::of(row).guess_count())
 }
 
 /// Writes what a decision made of them.
 pub(super) fn write_guesses(
-    connection: &Connection,
+    tables: &Tables<'_>,
     namespace: &Namespace,
     subject: SubjectKey,
     write: CountWrite,
@@ -35,19 +35,22 @@ pub(super) fn write_guesses(
     match write {
         CountWrite::Unchanged => {}
         CountWrite::Clear => {
-            forget_guesses(connection, namespace, subject)?;
+            forget_guesses(tables, namespace, subject)?;
         }
         CountWrite::Set(count) => {
             let sql = "INSERT OR REPLACE INTO guess_count (subject, namespace, wrong_in_a_row, refused_until,
                  last_wrong_at, garbage_at) VALUES (?, ?, ?, ?, ?, ?)";
-            connection.prepare_cached(sql)?.execute(params![
-                subject.as_bytes(),
-                namespace.as_str(),
-                count.wrong_in_a_row,
-                count.refused_until.as_millis(),
-                count.last_wrong_at.as_millis(),
-                count.garbage_at().as_millis(),
-            ])?;
+            tables.execute(
+                sql,
+                params![
+                    subject.as_bytes(),
+                    namespace.as_str(),
+                    count.wrong_in_a_row,
+                    count.refused_until.as_millis(),
+                    count.last_wrong_at.as_millis(),
+                    count.garbage_at().as_millis(),
+                ],
+            )?;
         }
     }
     Ok(())
@@ -55,73 +58,71 @@ pub(super) fn write_guesses(
 
 /// `false`: there was nothing to forget.
 pub(super) fn forget_guesses(
-    connection: &Connection,
+    tables: &Tables<'_>,
     namespace: &Namespace,
     subject: SubjectKey,
 ) -> Result<bool> {
     let sql = "DELETE FROM guess_count WHERE subject = ? AND namespace = ?";
-    let removed = connection.prepare_cached(sql)?.execute(params![subject.as_bytes(), namespace.as_str()])?;
+    let removed = tables.execute(sql, params![subject.as_bytes(), namespace.as_str()])?;
     Ok(removed > 0)
 }
 
 /// A channel's rules; none where none were set.
-pub(super) fn rules(
-    connection: &Connection,
-    namespace: &Namespace,
-    channel: &Channel,
-) -> Result<ThrottleRules> {
+pub(super) fn rules(tables: &Tables<'_>, namespace: &Namespace, channel: &Channel) -> Result<ThrottleRules> {
     let sql = "SELECT by_ip, by_target FROM throttle_rules WHERE namespace = ? AND channel = ?";
-    let found = connection.prepare_cached(sql)?.query_row([namespace.as_str(), channel.as_str()], |row| {
+    let found = tables.first(sql, [namespace.as_str(), channel.as_str()], |row| {
         let mut columns = Columns::of(row);
         Ok(ThrottleRules { by_ip: columns.json()?, by_target: columns.json()? })
-    });
-    Ok(found.optional()?.unwrap_or_default())
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
 /// Replaces a channel's rules; `None` leaves those of that kind alone.
 pub(super) fn put_rules(
-    connection: &Connection,
+    tables: &Tables<'_>,
     namespace: &Namespace,
     channel: &Channel,
     by_ip: Option<Vec<ThrottleRule>>,
     by_target: Option<Vec<ThrottleRule>>,
 ) -> Result<()> {
-    let before = rules(connection, namespace, channel)?;
+    let before = rules(tables, namespace, channel)?;
     let json = |rules: Vec<ThrottleRule>| {
         serde_json::to_string(&rules).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
     };
     let sql =
         "INSERT OR REPLACE INTO throttle_rules (namespace, channel, by_ip, by_target) VALUES (?, ?, ?, ?)";
-    connection.prepare_cached(sql)?.execute(params![
-        namespace.as_str(),
-        channel.as_str(),
-        json(by_ip.unwrap_or(before.by_ip))?,
-        json(by_target.unwrap_or(before.by_target))?,
-    ])?;
+    tables.execute(
+        sql,
+        params![
+            namespace.as_str(),
+            channel.as_str(),
+            json(by_ip.unwrap_or(before.by_ip))?,
+            json(by_target.unwrap_or(before.by_target))?,
+        ],
+    )?;
     Ok(())
 }
 
 /// What is stored about a throttle's subjects.
 pub(super) fn sends(
-    connection: &Connection,
+    tables: &Tables<'_>,
     namespace: &Namespace,
     throttle: Option<&Throttle>,
 ) -> Result<SendsView> {
     let Some(throttle) = throttle else { return Ok(SendsView::default()) };
-    let mut statement =
-        connection.prepare_cached("SELECT times FROM send_times WHERE subject = ? AND namespace = ?")?;
+    let sql = "SELECT times FROM send_times WHERE subject = ? AND namespace = ?";
     let mut times = Vec::with_capacity(throttle.subjects.len());
     for subject in &throttle.subjects {
         let wanted = params![subject.key.as_bytes(), namespace.as_str()];
-        let packed = statement.query_row(wanted, |row| Columns::of(row).blob()).optional()?;
+        let packed = tables.first(sql, wanted, |row| Columns::of(row).blob())?;
         times.push(packed.map_or_else(SendTimes::default, |packed| SendTimes::from_bytes(&packed)));
     }
-    Ok(SendsView { rules: rules(connection, namespace, &throttle.channel)?, times })
+    Ok(SendsView { rules: rules(tables, namespace, &throttle.channel)?, times })
 }
 
 /// Writes the send times of a throttle's subjects; they are kept as long as `rules` may look back.
 pub(super) fn write_sends(
-    connection: &Connection,
+    tables: &Tables<'_>,
     namespace: &Namespace,
     throttle: Option<&Throttle>,
     rules: &ThrottleRules,
@@ -132,44 +133,46 @@ pub(super) fn write_sends(
         let garbage_at = times.garbage_at(subject.map_or(&[], |subject| rules.of(subject.kind)));
         let sql =
             "INSERT OR REPLACE INTO send_times (subject, namespace, times, garbage_at) VALUES (?, ?, ?, ?)";
-        connection.prepare_cached(sql)?.execute(params![
-            key.as_bytes(),
-            namespace.as_str(),
-            times.to_bytes(),
-            garbage_at.map_or(0, Timestamp::as_millis),
-        ])?;
+        tables.execute(
+            sql,
+            params![
+                key.as_bytes(),
+                namespace.as_str(),
+                times.to_bytes(),
+                garbage_at.map_or(0, Timestamp::as_millis),
+            ],
+        )?;
     }
     Ok(())
 }
 
 /// Whether the request was handled before, and is remembered still.
 pub(super) fn was_handled(
-    connection: &Connection,
+    tables: &Tables<'_>,
     namespace: &Namespace,
     dedupe: &Dedupe,
     now: Timestamp,
 ) -> Result<bool> {
     let sql = "SELECT 1 FROM handled_request WHERE key = ? AND namespace = ? AND garbage_at > ?";
     let wanted = params![dedupe.key.as_bytes(), namespace.as_str(), now.as_millis()];
-    connection.prepare_cached(sql)?.exists(wanted)
+    Ok(tables.first(sql, wanted, |_| Ok(()))?.is_some())
 }
 
 /// Remembers a request.
-pub(super) fn remember(connection: &Connection, namespace: &Namespace, dedupe: &Dedupe) -> Result<()> {
+pub(super) fn remember(tables: &Tables<'_>, namespace: &Namespace, dedupe: &Dedupe) -> Result<()> {
     let sql = "INSERT OR REPLACE INTO handled_request (key, namespace, garbage_at) VALUES (?, ?, ?)";
     let row = params![dedupe.key.as_bytes(), namespace.as_str(), dedupe.until.as_millis()];
-    connection.prepare_cached(sql)?.execute(row)?;
+    tables.execute(sql, row)?;
     Ok(())
 }
 
 /// The keys registered, in the order of their fingerprints.
-pub(super) fn keys(connection: &Connection) -> Result<Vec<KeyId>> {
-    let mut statement = connection.prepare_cached("SELECT id FROM key ORDER BY id")?;
-    statement.query_map([], |row| Columns::of(row).bytes().map(KeyId::from_bytes))?.collect()
+pub(super) fn keys(tables: &Tables<'_>) -> Result<Vec<KeyId>> {
+    tables.all("SELECT id FROM key ORDER BY id", [], |row| Columns::of(row).bytes().map(KeyId::from_bytes))
 }
 
 /// Adds keys to that list.
-pub(super) fn register_keys(connection: &Connection, keys: &[KeyId]) -> Result<()> {
-    let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO key (id) VALUES (?)")?;
-    keys.iter().try_for_each(|key| statement.execute([key.as_bytes()]).map(drop))
+pub(super) fn register_keys(tables: &Tables<'_>, keys: &[KeyId]) -> Result<()> {
+    let sql = "INSERT OR IGNORE INTO key (id) VALUES (?)";
+    keys.iter().try_for_each(|key| tables.execute(sql, [key.as_bytes()]).map(drop))
 }

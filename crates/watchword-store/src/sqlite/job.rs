@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures::channel::oneshot;
-use rusqlite::Connection;
 use watchword_core::ports::StoreError;
+
+use super::tables::Tables;
 
 /// One operation, and whoever waits for it.
 pub(super) trait Job: Send {
@@ -15,15 +16,15 @@ pub(super) trait Job: Send {
     ///
     /// # Errors
     /// SQLite refused a step: what the job has written must be undone.
-    fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
+    fn run(&mut self, tables: &Tables<'_>) -> Result<(), StoreError>;
 
     /// Hands the result over: the job's own, if `batch` stands.
     fn reply(self: Box<Self>, batch: &Result<(), StoreError>);
 }
 
 /// [`Job::run`]; a panic in one operation must not take the thread away from all others.
-pub(super) fn run(job: &mut dyn Job, connection: &Connection) -> Result<(), StoreError> {
-    catch_unwind(AssertUnwindSafe(|| job.run(connection)))
+pub(super) fn run(job: &mut dyn Job, tables: &Tables<'_>) -> Result<(), StoreError> {
+    catch_unwind(AssertUnwindSafe(|| job.run(tables)))
         .unwrap_or_else(|_| Err(StoreError::unavailable("an operation of the store panicked")))
 }
 
@@ -40,7 +41,7 @@ pub(super) type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
 pub(super) fn job<T, Work>(work: Work) -> (Box<dyn Job>, Answer<T>)
 where
     T: Send + 'static,
-    Work: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    Work: FnOnce(&Tables<'_>) -> rusqlite::Result<T> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
     let never_run = Err(StoreError::unavailable("the operation was not run"));
@@ -50,15 +51,15 @@ where
 impl<T, Work> Job for Operation<Work, T>
 where
     T: Send,
-    Work: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+    Work: FnOnce(&Tables<'_>) -> rusqlite::Result<T> + Send,
 {
     fn is_abandoned(&self) -> bool {
         self.reply.is_canceled()
     }
 
-    fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
+    fn run(&mut self, tables: &Tables<'_>) -> Result<(), StoreError> {
         let Some(work) = self.work.take() else { return Ok(()) };
-        self.result = work(connection).map_err(StoreError::unavailable);
+        self.result = work(tables).map_err(StoreError::unavailable);
         self.result.as_ref().map(|_| ()).map_err(Clone::clone)
     }
 

@@ -9,6 +9,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use thiserror::Error;
 
+use super::tables::LookupHash;
+
 /// The schema's versions, oldest first. A released one never changes.
 const MIGRATIONS: [(&str, &str); 1] = [("V1__initial", include_str!("migrations/V1__initial.sql"))];
 
@@ -18,17 +20,15 @@ const APPLICATION_ID: i64 = 0x5774_5764;
 /// How long a connection waits for another process that writes (the command line), before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Page cache of the writer in KiB: the index that is hit at random is worth keeping.
-const WRITER_CACHE_KIB: u32 = 24 * 1024;
+/// Page cache of the writer, in KiB. Small on purpose: SQLite walks all of it at the end of most commits, which costs more than
+/// the pages save that have to be fetched from the system's cache.
+const WRITER_CACHE_KIB: u32 = 4 * 1024;
 
 /// Page cache of the connection that reads, in KiB.
 const READER_CACHE_KIB: u32 = 2 * 1024;
 
 /// Page cache of the connection that copies the log into the database, in KiB; it reads past its cache.
 const CHECKPOINT_CACHE_KIB: u32 = 64;
-
-/// Statements kept prepared, per connection; more than there are.
-const STATEMENTS: usize = 96;
 
 /// Why a database can't be opened. Each text says what to do.
 #[derive(Debug, Error)]
@@ -50,7 +50,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The file can't be created, read or written.
-    #[error("{path} can't be opened ({source}); give it to the user that runs Watchword")]
+    #[error("{path} can't be opened ({source}); it must exist and belong to the user that runs Watchword")]
     File {
         /// Which.
         path: PathBuf,
@@ -100,6 +100,12 @@ pub enum OpenError {
         /// The path given.
         path: PathBuf,
     },
+    /// SQLite's write-ahead log needs memory that processes share, which network file systems don't have.
+    #[error("the file system of {path} can't keep a write-ahead log; choose a path on a local disk")]
+    NoLog {
+        /// The path given.
+        path: PathBuf,
+    },
     /// The schema could not be brought up to date.
     #[error("the schema of {path} could not be brought up to date: {source}")]
     Migration {
@@ -125,6 +131,7 @@ pub enum OpenError {
 pub(super) struct Database {
     path: PathBuf,
     pub(super) writer: Connection,
+    pub(super) hash: LookupHash,
     /// Held until the last connection is closed; `None` for a tool beside the server.
     pub(super) lock: Option<File>,
 }
@@ -133,11 +140,12 @@ impl Database {
     /// Opens it for the one server that may have it: sets it up, and takes over what a dead process left claimed.
     pub(super) fn for_server(path: &Path, max_page_count: Option<u32>) -> Result<Self, OpenError> {
         create_folder_of(path)?;
-        let lock = lock(path)?;
         // SQLite gives its other files the mode of this one.
         private(OpenOptions::new().read(true).append(true).create(true))
             .open(path)
             .map_err(|source| OpenError::File { path: path.into(), source })?;
+        let path = &canonical(path)?;
+        let lock = lock(path)?;
         let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER_CACHE_KIB)?;
         let failed = |source| database_error(path, source);
         let (found, known) = (schema_version(&writer, path)?, known_version());
@@ -147,13 +155,18 @@ impl Database {
         if let Some(pages) = max_page_count {
             writer.pragma_update(None, "max_page_count", pages).map_err(failed)?;
         }
-        writer.execute_batch("PRAGMA journal_mode = WAL").map_err(failed)?;
+        let mode = "PRAGMA journal_mode = WAL";
+        let mode = writer.query_row(mode, [], |row| row.get::<_, String>(0)).map_err(failed)?;
+        if mode != "wal" {
+            return Err(OpenError::NoLog { path: path.into() });
+        }
         migrate(&mut writer, path)?;
         // The lock proves that whoever held these is gone.
         writer
             .execute("UPDATE outbox SET claimed = 0, due_at = created_at WHERE claimed = 1", [])
             .map_err(failed)?;
-        Ok(Self { path: path.into(), writer, lock: Some(lock) })
+        let hash = LookupHash::load(&writer).map_err(failed)?;
+        Ok(Self { path: path.into(), writer, hash, lock: Some(lock) })
     }
 
     /// Opens it beside a server that may be running, for a short piece of work.
@@ -161,7 +174,7 @@ impl Database {
         if path.is_dir() {
             return Err(OpenError::IsFolder { path: path.into() });
         }
-        File::open(path).map_err(|source| OpenError::File { path: path.into(), source })?;
+        let path = &canonical(path)?;
         let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, READER_CACHE_KIB)?;
         let (found, known) = (schema_version(&writer, path)?, known_version());
         if found > known {
@@ -170,7 +183,8 @@ impl Database {
         if found < known {
             return Err(OpenError::Older { path: path.into(), found, known });
         }
-        Ok(Self { path: path.into(), writer, lock: None })
+        let hash = LookupHash::load(&writer).map_err(|source| database_error(path, source))?;
+        Ok(Self { path: path.into(), writer, hash, lock: None })
     }
 
     /// A connection that only reads.
@@ -187,6 +201,12 @@ impl Database {
     pub(super) fn checkpointer(&self) -> Result<Connection, OpenError> {
         connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE, CHECKPOINT_CACHE_KIB)
     }
+}
+
+/// The file that a path leads to: whichever links name it, it is one database with one lock. An absolute path can't be taken for
+/// one of the names that mean something else to SQLite, either.
+fn canonical(path: &Path) -> Result<PathBuf, OpenError> {
+    path.canonicalize().map_err(|source| OpenError::File { path: path.into(), source })
 }
 
 fn known_version() -> i64 {
@@ -239,7 +259,6 @@ fn connect(path: &Path, access: OpenFlags, cache_kib: u32) -> Result<Connection,
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     // Without it a statement is planned anew for each value it is given, which costs more than running it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection
         .execute_batch(&format!(
             "PRAGMA synchronous = FULL;

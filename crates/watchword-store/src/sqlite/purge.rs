@@ -1,8 +1,10 @@
 //! Removes what counts for nothing any more, a little at a time.
 
-use rusqlite::{Connection, Result, params};
+use rusqlite::{Result, params};
 use watchword_core::ports::{Purged, Retention};
 use watchword_core::time::Timestamp;
+
+use super::tables::Tables;
 
 /// Each takes the time and how many rows it may remove, and finds them by an index.
 const GARBAGE: [&str; 4] = [
@@ -17,22 +19,17 @@ const GARBAGE: [&str; 4] = [
 ];
 
 /// Records end in the order of their numbers, so the oldest come first and no index is needed.
-const OLD_RECORDS: &str = "DELETE FROM delivery_record WHERE ended_at <= ?1 AND number IN
+pub(super) const OLD_RECORDS: &str = "DELETE FROM delivery_record WHERE ended_at <= ?1 AND number IN
          (SELECT number FROM delivery_record ORDER BY number LIMIT ?2)";
 
 /// Removes at most `max` rows.
-pub(super) fn purge(
-    connection: &Connection,
-    now: Timestamp,
-    max: usize,
-    retention: Retention,
-) -> Result<Purged> {
+pub(super) fn purge(tables: &Tables<'_>, now: Timestamp, max: usize, retention: Retention) -> Result<Purged> {
     let records_before = now.before(retention.delivery_records);
     let steps = GARBAGE.iter().map(|sql| (*sql, now)).chain([(OLD_RECORDS, records_before)]);
     let mut left = max;
     for (sql, until) in steps {
         let limit = i64::try_from(left).unwrap_or(i64::MAX);
-        let removed = connection.prepare_cached(sql)?.execute(params![until.as_millis(), limit])?;
+        let removed = tables.execute(sql, params![until.as_millis(), limit])?;
         left = left.saturating_sub(removed);
         if left == 0 {
             break;

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
 use watchword_core::ports::StoreError;
 
 use super::job::Job;
 use super::queue::Queue;
+use super::tables::Tables;
 
 /// Questions answered in one transaction, at most.
 const MAX_BATCH: usize = 64;
 
 /// Runs until the queue is closed and empty.
-pub(super) fn run(connection: &Connection, queue: &Queue<Box<dyn Job>>) {
+pub(super) fn run(tables: &Tables<'_>, queue: &Queue<Box<dyn Job>>) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while queue.take(&mut batch, MAX_BATCH, 1, Duration::ZERO) {
         batch.retain(|job| !job.is_abandoned());
-        let answered = answer(connection, &mut batch);
+        let answered = answer(tables, &mut batch);
         for job in batch.drain(..) {
             job.reply(&answered);
         }
@@ -24,12 +24,11 @@ pub(super) fn run(connection: &Connection, queue: &Queue<Box<dyn Job>>) {
 }
 
 /// One transaction for all of them saves the locks of each.
-fn answer(connection: &Connection, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-    let step = |sql| connection.prepare_cached(sql)?.execute([]);
-    step("BEGIN").map_err(StoreError::unavailable)?;
+fn answer(tables: &Tables<'_>, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    tables.execute("BEGIN", []).map_err(StoreError::unavailable)?;
     for job in batch {
         // A question that failed says so in its own answer; it wrote nothing that the others could see.
-        let _ = super::job::run(job.as_mut(), connection);
+        let _ = super::job::run(job.as_mut(), tables);
     }
-    step("COMMIT").map(|_| ()).map_err(StoreError::unavailable)
+    tables.execute("COMMIT", []).map(drop).map_err(StoreError::unavailable)
 }

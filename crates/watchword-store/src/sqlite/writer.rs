@@ -10,6 +10,7 @@ use watchword_core::ports::{Observer, StoreError};
 use super::checkpoint::{self, WalWatch};
 use super::job::{self, Job};
 use super::queue::Queue;
+use super::tables::{LookupHash, Tables};
 
 /// Operations in one commit, at most.
 const MAX_BATCH: usize = 256;
@@ -24,6 +25,7 @@ const ALONE_AFTER_FAILURE: u32 = 256;
 /// Owns the connection that writes.
 pub(super) struct Writer {
     pub(super) connection: Connection,
+    pub(super) hash: LookupHash,
     pub(super) queue: Arc<Queue<Box<dyn Job>>>,
     pub(super) linger: Duration,
     pub(super) wal: WalWatch,
@@ -34,82 +36,110 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Runs until the queue is closed and empty; gives the connection back for a last checkpoint.
-    pub(super) fn run(mut self) -> Connection {
+    pub(super) fn run(self) -> Connection {
+        let Self { connection, hash, queue, linger, mut wal, observer, healthy } = self;
+        let commits = Commits { tables: Tables::new(&connection, hash), observer, healthy };
         let mut batch = Vec::with_capacity(MAX_BATCH);
         let (mut wanted, mut alone) = (1, 0_u32);
-        while self.queue.take(&mut batch, MAX_BATCH, wanted, self.linger) {
+        while queue.take(&mut batch, MAX_BATCH, wanted, linger) {
             // Where several came together, more are on their way: their clients have just had their answers.
             wanted = if batch.len() < LINGER_FROM { 1 } else { batch.len() * 2 };
             batch.retain(|job| !job.is_abandoned());
             if alone == 0 {
-                if self.commit(&mut batch).is_err() {
+                if commits.commit(&mut batch) == Committed::Failed {
                     alone = ALONE_AFTER_FAILURE;
                     // A log that was copied starts again from its beginning, which needs no room.
-                    checkpoint::checkpoint(&self.connection);
+                    checkpoint::checkpoint(&connection);
                 }
             } else {
                 for job in batch.drain(..) {
-                    let failed = self.commit(&mut vec![job]).is_err();
+                    let failed = commits.commit(&mut vec![job]) == Committed::Failed;
                     alone = if failed { ALONE_AFTER_FAILURE } else { alone.saturating_sub(1) };
                 }
             }
-            self.wal.after_commit(&self.connection);
+            wal.after_commit(&connection);
         }
-        self.connection
+        drop(commits);
+        connection
     }
+}
 
+/// Makes batches durable.
+struct Commits<'connection> {
+    tables: Tables<'connection>,
+    observer: Arc<dyn Observer>,
+    healthy: Arc<AtomicBool>,
+}
+
+/// What came of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Committed {
+    /// It stands.
+    Done,
+    /// Another process was writing for too long.
+    NotBegun,
+    /// The disk, or SQLite, refused it.
+    Failed,
+}
+
+impl Commits<'_> {
     /// Does the jobs in one transaction and answers them.
-    fn commit(&self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), StoreError> {
+    fn commit(&self, jobs: &mut Vec<Box<dyn Job>>) -> Committed {
         if jobs.is_empty() {
-            return Ok(());
+            return Committed::Done;
         }
         #[expect(clippy::disallowed_methods, reason = "measures how long the disk takes, for metrics only")]
         let started = Instant::now();
-        let before = self.connection.total_changes();
+        let before = self.tables.connection().total_changes();
         let result = self.transaction(jobs);
-        match &result {
-            Ok(()) if self.connection.total_changes() == before => {}
-            Ok(()) => self.observer.committed(jobs.len(), started.elapsed()),
-            Err(error) => {
-                self.healthy.store(false, Ordering::Relaxed);
-                tracing::error!(%error, operations = jobs.len(), "the store could not commit");
+        let committed = match &result {
+            Ok(()) => {
+                if self.tables.connection().total_changes() != before {
+                    self.observer.committed(jobs.len(), started.elapsed());
+                }
+                Committed::Done
             }
-        }
+            Err(StoreError::Busy) => Committed::NotBegun,
+            Err(error) => {
+                // Once: on a full disk there would be a line for every request.
+                if self.healthy.swap(false, Ordering::Relaxed) {
+                    tracing::error!(%error, "the store could not commit; it is not ready until it can");
+                }
+                Committed::Failed
+            }
+        };
         for job in jobs.drain(..) {
             job.reply(&result);
         }
-        result
+        committed
     }
 
     /// # Errors
     /// Nothing of it stands, or ([`StoreError::OutcomeUnknown`]) nobody knows.
     fn transaction(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        self.step("BEGIN IMMEDIATE").map_err(not_begun)?;
+        let connection = self.tables.connection();
+        self.tables.execute("BEGIN IMMEDIATE", []).map_err(not_begun)?;
         for job in jobs {
-            let before = self.connection.total_changes();
-            let Err(error) = job::run(job.as_mut(), &self.connection) else { continue };
-            if self.connection.total_changes() != before || self.connection.is_autocommit() {
+            let before = connection.total_changes();
+            let Err(error) = job::run(job.as_mut(), &self.tables) else { continue };
+            if connection.total_changes() != before || connection.is_autocommit() {
                 // Undoing it undoes the others too: most errors roll the whole transaction back by themselves.
                 self.roll_back();
                 return Err(error);
             }
         }
-        self.step("COMMIT").map_err(|error| {
+        self.tables.execute("COMMIT", []).map(drop).map_err(|error| {
             self.roll_back();
             not_committed(error)
         })
     }
 
     fn roll_back(&self) {
-        if !self.connection.is_autocommit()
-            && let Err(error) = self.step("ROLLBACK")
+        if !self.tables.connection().is_autocommit()
+            && let Err(error) = self.tables.execute("ROLLBACK", [])
         {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
-    }
-
-    fn step(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
     }
 }
 
@@ -140,9 +170,9 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Commits(Mutex<Vec<usize>>);
+    struct Seen(Mutex<Vec<usize>>);
 
-    impl Observer for Commits {
+    impl Observer for Seen {
         fn committed(&self, operations: usize, _: Duration) {
             self.0.lock().push(operations);
         }
@@ -152,19 +182,20 @@ mod tests {
     struct Stage {
         folder: tempfile::TempDir,
         writer: Writer,
-        commits: Arc<Commits>,
+        commits: Arc<Seen>,
         healthy: Arc<AtomicBool>,
     }
 
     impl Stage {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let mut connection =
-                Database::for_server(&folder.path().join("watchword.db"), None).unwrap().writer;
+            let Database { writer: mut connection, hash, .. } =
+                Database::for_server(&folder.path().join("watchword.db"), None).unwrap();
             let wal = WalWatch::new(&mut connection, sync_channel(1).0).unwrap();
-            let (commits, healthy) = (Arc::new(Commits::default()), Arc::new(AtomicBool::new(true)));
+            let (commits, healthy) = (Arc::new(Seen::default()), Arc::new(AtomicBool::new(true)));
             let writer = Writer {
                 connection,
+                hash,
                 queue: Arc::new(Queue::new(1_000, 0)),
                 linger: Duration::ZERO,
                 wal,
@@ -176,7 +207,7 @@ mod tests {
 
         fn ask<T: Send + 'static>(
             &self,
-            work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+            work: impl FnOnce(&Tables<'_>) -> rusqlite::Result<T> + Send + 'static,
         ) -> Answer<T> {
             let (job, answer) = job::job(work);
             self.writer.queue.push(job, Room::Ordinary).unwrap();
@@ -196,7 +227,7 @@ mod tests {
         }
     }
 
-    fn store(byte: u8) -> impl FnOnce(&Connection) -> rusqlite::Result<u8> + Send {
+    fn store(byte: u8) -> impl FnOnce(&Tables<'_>) -> rusqlite::Result<u8> + Send {
         move |rows| rows.execute("INSERT INTO probe VALUES (?)", [[byte]]).map(|_| byte)
     }
 

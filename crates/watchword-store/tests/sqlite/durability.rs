@@ -150,7 +150,9 @@ async fn a_full_disk_refuses_what_needs_room_and_loses_nothing() {
     for name in &kept {
         assert!(store.get(samples.select(name, NOW)).await.unwrap().is_some(), "{name}");
     }
-    let start = store.start(samples.start("one-too-many", NOW));
+    let mut large = samples.start("one-too-many", NOW);
+    large.attributes.extra = Some(format!("\"{}\"", "x".repeat(16_000)).into());
+    let start = store.start(large);
     let check = store.check(samples.check(&kept[0], PASSCODE, NOW));
     let cancel = store.cancel(samples.select(&kept[1], NOW));
     let (start, check, cancel) = futures::join!(start, check, cancel);

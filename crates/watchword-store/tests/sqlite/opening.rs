@@ -76,13 +76,16 @@ fn what_can_not_be_a_database_is_refused_in_one_line_that_says_what_to_do() {
 
 #[tokio::test]
 async fn a_second_server_is_refused_until_the_first_is_gone_and_a_tool_never() {
-    let (_folder, path) = in_folder("watchword.db");
+    let (folder, path) = in_folder("watchword.db");
     let first = open(&path);
     let held = format!(
         "another running server holds {}; stop that one, or give this one a store of its own",
         path.display()
     );
     assert_eq!(refusal(&path), held);
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert_eq!(refusal(&link), held);
     let samples = Samples::new();
     first.start(samples.start("john-1", NOW)).await.unwrap();
     let tool = SqliteStore::open_shared(&path, SqliteOptions::default()).unwrap();

@@ -3,10 +3,16 @@
 
 PRAGMA application_id = 0x57745764; -- "WtWd": tells our databases from everybody else's
 
+-- The key of the hash in verification.lookup_key, so that nobody can choose many ids of one hash.
+CREATE TABLE lookup_hash (
+    key BLOB NOT NULL
+) STRICT;
+INSERT INTO lookup_hash (key) VALUES (randomblob(16));
+
 CREATE TABLE verification (
     number              INTEGER PRIMARY KEY, -- grows with every row: the newest has the highest
-    lookup_key          INTEGER,             -- 64 bits of SHA-256 over how it is found: by external id, else by target. What it stands
-                                             -- for is compared too, so that a collision costs time and nothing else
+    lookup_key          INTEGER,             -- hash of how it is found: by external id, else by target. What it stands for is
+                                             -- compared too, so that a collision costs time and nothing else
     vid                 BLOB    NOT NULL,
     namespace           TEXT    NOT NULL,
     external_id         TEXT,
