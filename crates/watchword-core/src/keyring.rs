@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::aead::{Aead, AeadInOut, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -84,7 +84,9 @@ pub enum OpenError {
 pub const KEY_BYTES: usize = 32;
 
 const NONCE_BYTES: usize = 24;
-const HEADER_BYTES: usize = 8 + NONCE_BYTES;
+const KEY_ID_BYTES: usize = 8;
+const HEADER_BYTES: usize = KEY_ID_BYTES + NONCE_BYTES;
+const TAG_BYTES: usize = 16;
 
 /// All keys of this node. Each operation names the row it is for, so that nothing can be moved to another.
 pub struct Keyring {
@@ -162,13 +164,23 @@ impl Keyring {
         random: &dyn Random,
     ) -> Sealed {
         let key = self.primary();
-        let mut nonce = [0; NONCE_BYTES];
-        random.fill(&mut nonce);
         let associated = associated_data(purpose, namespace, row);
-        let payload = Payload { msg: plain, aad: &associated };
+        let mut sealed = Vec::with_capacity(HEADER_BYTES + plain.len() + TAG_BYTES);
+        sealed.extend_from_slice(key.id.as_bytes());
+        sealed.resize(HEADER_BYTES, 0);
+        let nonce = &mut sealed[KEY_ID_BYTES..];
+        random.fill(nonce);
+        let mut whole = [0; NONCE_BYTES];
+        whole.copy_from_slice(nonce);
+        sealed.extend_from_slice(plain);
+        let text = &mut sealed[HEADER_BYTES..];
         #[expect(clippy::expect_used, reason = "the cipher fails only past 256 GiB, and inputs are limited")]
-        let cipher_text = key.seal.encrypt(&XNonce::from(nonce), payload).expect("a message below 256 GiB");
-        Sealed::from_bytes([key.id.as_bytes().as_slice(), &nonce, &cipher_text].concat())
+        let tag = key
+            .seal
+            .encrypt_inout_detached(&XNonce::from(whole), &associated, text.into())
+            .expect("a message below 256 GiB");
+        sealed.extend_from_slice(&tag);
+        Sealed::from_bytes(sealed)
     }
 
     /// Opens what [`Self::seal`] made for the same row.
@@ -184,7 +196,7 @@ impl Keyring {
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let (header, cipher_text) =
             sealed.as_bytes().split_at_checked(HEADER_BYTES).ok_or(OpenError::Damaged)?;
-        let (id, nonce) = header.split_first_chunk::<8>().ok_or(OpenError::Damaged)?;
+        let (id, nonce) = header.split_first_chunk::<KEY_ID_BYTES>().ok_or(OpenError::Damaged)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| OpenError::Damaged)?;
         let id = KeyId::from_bytes(*id);
         let key = self.keys.iter().find(|key| key.id == id).ok_or(OpenError::UnknownKey(id))?;
