@@ -271,6 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn after_a_failure_operations_do_not_fail_with_their_neighbours() {
+        fn fails(rows: &Tables<'_>) -> rusqlite::Result<()> {
+            store(0)(rows)?;
+            Err(rusqlite::Error::InvalidQuery)
+        }
+        let stage = Stage::new();
+        let together: Vec<_> = (1..MAX_BATCH).map(|_| stage.ask(store(1))).collect();
+        let failures = [stage.ask(fails), stage.ask(fails)];
+        let alone = [stage.ask(store(2)), stage.ask(store(3))];
+        assert_eq!(stage.run(), (vec![2, 3], vec![1, 1], false));
+        assert!(together.into_iter().all(|answer| answered(answer).is_err()));
+        assert!(failures.into_iter().all(|answer| answered(answer).is_err()));
+        assert!(alone.into_iter().all(|answer| answered(answer).is_ok()));
+    }
+
+    #[test]
     fn what_fails_midway_leaves_nothing_behind() {
         let stage = Stage::new();
         let before = stage.ask(store(1));
