@@ -6,6 +6,7 @@ mod app;
 mod crash;
 mod disk_full;
 mod hung_provider;
+mod races;
 mod receiver;
 mod secrecy;
 mod server;
