@@ -56,6 +56,11 @@ impl Breaker {
         }
     }
 
+    /// Takes back a try that was let pass and not made.
+    pub fn abandon(&self) {
+        self.0.lock().trying_since = None;
+    }
+
     /// Learns from what came of a try.
     pub fn record(&self, outcome: &Outcome, now: Timestamp) -> Option<Change> {
         let mut state = self.0.lock();
@@ -136,6 +141,17 @@ mod tests {
         assert_eq!(breaker.admit(at(7)), Ok(()));
         assert_eq!(breaker.record(&TAKEN, at(8)), Some(Change::Closed));
         assert_eq!((breaker.admit(at(8)), breaker.admit(at(8))), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn a_deciding_try_that_is_not_made_leaves_it_to_the_next() {
+        let breaker = Breaker::default();
+        for _ in 0..FAILURES {
+            breaker.record(&failed(), at(0));
+        }
+        assert_eq!(breaker.admit(at(2)), Ok(()));
+        breaker.abandon();
+        assert_eq!(breaker.admit(at(2)), Ok(()));
     }
 
     #[test]

@@ -48,6 +48,8 @@ struct Shared {
     /// Deliveries that this node holds: claimed, and their settlement not recorded yet.
     held: AtomicUsize,
     stopping: AtomicBool,
+    /// Whether the last attempt to record settlements failed.
+    settling_fails: AtomicBool,
     /// Is told when `stopping` turns true, when one less is held, and when something may be due earlier than expected.
     changed: Event,
 }
@@ -90,6 +92,7 @@ impl Dispatcher {
             settlement_queue: parking_lot::Mutex::new(Some(queue)),
             held: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
+            settling_fails: AtomicBool::new(false),
             changed: Event::new(),
         }))
     }
@@ -148,7 +151,12 @@ impl Dispatcher {
             };
             let index = prepared.iter().position(|prepared| prepared.id == claim.delivery.id);
             let message = index.map(|index| prepared.swap_remove(index).message);
-            self.0.held.fetch_add(1, Ordering::Relaxed);
+            self.0.held.fetch_add(1, Ordering::SeqCst);
+            if self.is_stopping() {
+                // Nobody may be left to record it; whoever starts next sends it.
+                self.0.released(1);
+                continue;
+            }
             let mut delivering = Arc::clone(&self.0).deliver(claim, message, waiting).boxed();
             // What a provider takes at once needs no task.
             let mut context = Context::from_waker(Waker::noop());

@@ -112,6 +112,9 @@ impl SendTimes {
 
     /// When `rule` has room for one more: `None` means now.
     pub fn refused_until(&self, rule: &ThrottleRule, now: Timestamp) -> Option<Timestamp> {
+        if rule.rate == 0 {
+            return Some(now.after(rule.window));
+        }
         // The rate-th newest send must have left the window.
         let blocking = self.0.len().checked_sub(rule.rate as usize)?;
         let frees_at = self.0.get(blocking)?.after(rule.window);
@@ -178,6 +181,8 @@ mod tests {
     fn fewer_sends_than_the_rate_always_have_room() {
         assert_eq!(SendTimes::new(vec![at(0), at(0)]).refused_until(&TEN_MINUTES, at(0)), None);
         assert_eq!(SendTimes::default().refused_until(&TEN_MINUTES, at(0)), None);
+        let none = ThrottleRule { rate: 0, ..TEN_MINUTES };
+        assert_eq!(SendTimes::default().refused_until(&none, at(0)), Some(at(600)), "no rate, no room");
     }
 
     #[test]

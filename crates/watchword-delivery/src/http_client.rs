@@ -8,13 +8,12 @@
 //! | 3xx | `ProviderRefused`: the service is somewhere else, for every message |
 //! | 401, 402, 403, 407 | `ProviderRefused`: our credentials or our account |
 //! | 429 | `Throttled`, for as long as `Retry-After` says |
-//! | 422 | `AddressRefused`: understood, and will never be taken |
+//! | 400, 422 | `AddressRefused`: understood, and will never be taken |
 //! | 408, 425, 5xx | `Transient` |
 //! | any other 4xx | `Transient` |
 //!
-//! The last line on purpose: such a status may be about this one message, and whoever chooses addresses must not be able
-//! to open the breaker for all others, as `ProviderRefused` would. Nor may it stop the route, as `AddressRefused` would:
-//! it may as well be our mistake, and the next provider may do better.
+//! 400 and 422 are about this one message: whoever chooses addresses must not be able to open the breaker for all others, as
+//! repeated `Transient` would. The last line may as well be our mistake, such as a wrong path: the next provider may do better.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -163,7 +162,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Ou
         200..=299 => return None,
         300..=399 | 401 | 402 | 403 | 407 => Outcome::ProviderRefused { detail: detail() },
         429 => Outcome::Throttled { after: retry_after(headers, now) },
-        422 => Outcome::AddressRefused { detail: detail() },
+        400 | 422 => Outcome::AddressRefused { detail: detail() },
         _ => Outcome::Transient { detail: detail() },
     })
 }

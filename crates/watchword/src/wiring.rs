@@ -4,7 +4,7 @@
 //!
 //! - **A store**: its arm in [`open_store`].
 //! - **A dialect**: its router in [`App::new`], merged with the others.
-//! - **A kind of provider**: which addresses it takes, in [`address_rule`].
+//! - **A kind of provider**: which addresses it takes, in `address_rule`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;

@@ -382,3 +382,23 @@ async fn a_hung_provider_does_not_hold_up_another() {
         assert!(result(started).await.is_err());
     }
 }
+
+/// On one thread, so that all places are given back before any of those who wait gets to run.
+#[tokio::test]
+async fn places_that_come_free_together_are_all_taken_again() {
+    let shared = Shared::new();
+    let narrow =
+        Arc::new(FakeProvider::new("narrow").with_max_concurrent(8).with_timeout(Duration::from_secs(60)));
+    narrow.always(Step::Hang);
+    let node = shared.node("a", &[&narrow]);
+    for number in 0..24 {
+        node.start(&format!("person-{number}"), DeliveryMode::Durable).await.unwrap();
+    }
+    for full in [8, 16, 24] {
+        // All eight places are in use again, not one after the other.
+        assert_eq!(narrow.wait_for_handed(full).await.len(), full);
+        narrow.release(Outcome::Accepted { message_id: None });
+    }
+    node.quiet().await;
+    assert_eq!(shared.store.stats().await.unwrap().outbox, 0);
+}

@@ -22,6 +22,11 @@ impl Shared {
         while !self.is_stopping() {
             let listener = self.changed.listen();
             let now = self.now();
+            // What is sent and can't be recorded must not be claimed again, or it is sent twice.
+            if self.settling_fails.load(Ordering::SeqCst) {
+                select(self.parts.clock.sleep_until(now.after(POLL_EVERY)), listener).await;
+                continue;
+            }
             let next_look = match self.take_over_once(now).await {
                 Ok(Some(next_due)) => next_due.min(now.after(POLL_EVERY)),
                 Ok(None) => now.after(POLL_EVERY),
@@ -47,11 +52,16 @@ impl Shared {
             let lease_until = now.after(self.routes.longest_timeout() + LEASE_MARGIN);
             let claimant = Claimant { node: self.node.clone(), lease_until };
             let due = ClaimDue { partition, now, claimant, max: room };
-            let Claimed { claims, next_due } = self.parts.store.claim(due).await?;
+            // Held from here on, so that whoever waits for the last one to be settled waits for these too.
+            self.held.fetch_add(1, Ordering::SeqCst);
+            let claimed = self.parts.store.claim(due).await;
+            let claims = claimed.as_ref().map_or(0, |claimed| claimed.claims.len());
+            self.held.fetch_add(claims, Ordering::SeqCst);
+            self.released(1);
+            let Claimed { claims, next_due } = claimed?;
             let may_be_more = (claims.len() == room).then_some(now);
             next_look = [next_look, next_due, may_be_more].into_iter().flatten().min();
             for claim in claims {
-                self.held.fetch_add(1, Ordering::Relaxed);
                 let shared = Arc::clone(self);
                 self.parts.tasks.spawn(Box::pin(async move { shared.deliver(claim, None, None).await }));
             }

@@ -1,6 +1,7 @@
 //! Recording what became of deliveries, many at a time.
 
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -20,7 +21,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 impl Shared {
     pub(super) fn settle(&self, settlement: Settlement) {
         // The receiver lives in `run`; without it nothing is recorded, and the lease hands the delivery on.
-        if self.settlements.unbounded_send(settlement).is_err() {
+        if let Err(error) = self.settlements.unbounded_send(settlement) {
+            let delivery = error.into_inner().id;
+            tracing::error!(%delivery, "a delivery was not settled; whoever takes it over sends it again");
             self.released(1);
         }
     }
@@ -43,7 +46,8 @@ impl Shared {
         }
     }
 
-    /// A settlement that is lost would be sent again, so it is tried until the lease ended anyway.
+    /// A settlement that is lost would be sent again, so it is tried until it is recorded; while everything stops, until the lease
+    /// ended anyway.
     async fn record(&self, batch: Vec<Settlement>) {
         let count = batch.len();
         let earliest_retry = batch.iter().filter_map(|settlement| match settlement.verdict {
@@ -62,10 +66,13 @@ impl Shared {
                             "deliveries had ended or were taken over before they were settled"
                         );
                     }
+                    self.settling_fails.store(false, Ordering::SeqCst);
                     break;
                 }
-                Err(error) if self.now() < give_up_at => {
-                    tracing::warn!(%error, count, "deliveries can't be settled; trying again");
+                Err(error) if !self.is_stopping() || self.now() < give_up_at => {
+                    if !self.settling_fails.swap(true, Ordering::SeqCst) {
+                        tracing::warn!(%error, count, "deliveries can't be settled; trying again until they are");
+                    }
                     self.parts.clock.sleep_until(self.now().after(RETRY_AFTER)).await;
                 }
                 Err(error) => {

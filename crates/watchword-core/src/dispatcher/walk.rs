@@ -15,7 +15,7 @@ use super::{Carrier, LEASE_MARGIN, Shared};
 use crate::breaker::Change;
 use crate::delivery::{Claim, Delivery, DeliveryAttempt, Ended, Message, Outcome, Verdict};
 use crate::fail_point;
-use crate::keyring::Purpose;
+use crate::keyring::{OpenError, Purpose};
 use crate::ports::{Extend, Fenced, Outgoing, Settlement};
 use crate::time::Timestamp;
 use crate::verification::Verification;
@@ -47,6 +47,16 @@ enum NoTurn {
     Stopping,
 }
 
+/// What the last look before the wire found.
+enum Look {
+    /// Ours to send.
+    Ours,
+    /// Ended, or another's.
+    Gone,
+    /// The store does not say.
+    Unknown,
+}
+
 /// A delivery under way.
 struct Walk {
     delivery: Delivery,
@@ -61,6 +71,15 @@ struct Walk {
 }
 
 impl Walk {
+    /// How it ends when its time is over.
+    fn too_late(&self) -> Ended {
+        match self.attached {
+            None => Ended::Expired,
+            Some(_) if self.attempts.is_empty() => Ended::Canceled,
+            Some(_) => Ended::Failed,
+        }
+    }
+
     fn answer(&mut self, sent: bool) {
         if let Some(waiting) = self.waiting.take() {
             // Nobody may be waiting any more.
@@ -79,11 +98,11 @@ impl Shared {
     ) {
         let Claim { mut delivery, verification } = claim;
         let (namespace, id, fence) = (delivery.namespace.clone(), delivery.id, delivery.fence);
-        let message = message.or_else(|| self.open(&mut delivery));
+        let opened = message.map_or_else(|| self.open(&mut delivery), Ok);
         let attached = waiting.as_ref().map(|waiting| waiting.deadline);
-        let (verdict, attempts) = match message {
-            None => (Some(Verdict::Ended(Ended::Failed)), Vec::new()),
-            Some(message) => {
+        let (verdict, attempts) = match opened {
+            Err(verdict) => (Some(verdict), Vec::new()),
+            Ok(message) => {
                 let lease_until = delivery.due_at;
                 let mut walk = Walk {
                     delivery,
@@ -116,14 +135,23 @@ impl Shared {
         self.settle(Settlement { namespace, id, fence, verdict, attempts });
     }
 
-    fn open(&self, delivery: &mut Delivery) -> Option<Message> {
-        let sealed = delivery.message.take()?;
+    /// # Errors
+    /// What becomes of a delivery whose message can't be opened: a key may come back, a broken copy will not.
+    fn open(&self, delivery: &mut Delivery) -> Result<Message, Verdict> {
+        let failed = Verdict::Ended(Ended::Failed);
+        let sealed = delivery.message.take().ok_or(failed)?;
         let row = delivery.id.as_uuid().as_bytes();
-        match self.parts.keyring.open(Purpose::Message, &delivery.namespace, row, &sealed) {
-            Ok(bytes) => Message::from_bytes(&bytes),
-            Err(error) => {
-                tracing::error!(delivery = %delivery.id, %error, "the message can't be opened and is given up");
-                None
+        let opened = self.parts.keyring.open(Purpose::Message, &delivery.namespace, row, &sealed);
+        let id = delivery.id;
+        match opened {
+            Ok(bytes) => Message::from_bytes(&bytes).ok_or(failed),
+            Err(error @ OpenError::UnknownKey(_)) => {
+                tracing::error!(delivery = %id, %error, "the message waits; give that key back to the keyring");
+                Err(Verdict::Retry { at: self.now().after(LONGEST_BACK_OFF) })
+            }
+            Err(error @ OpenError::Damaged) => {
+                tracing::error!(delivery = %id, %error, "the message can't be opened and is given up");
+                Err(failed)
             }
         }
     }
@@ -138,14 +166,13 @@ impl Shared {
         for carrier in route.carriers() {
             let permit = match self.turn(carrier, walk).await {
                 Ok(permit) => permit,
-                Err(NoTurn::Deadline) => return Walked::Settled(Verdict::Ended(Ended::Canceled)),
+                Err(NoTurn::Deadline) => return Walked::Settled(Verdict::Ended(walk.too_late())),
                 // Whoever comes next takes it over at once.
                 Err(NoTurn::Stopping) => return Walked::Settled(Verdict::Retry { at: self.now() }),
             };
             let now = self.now();
             if walk.attached.is_some_and(|deadline| now >= deadline) {
-                let ended = if walk.attempts.is_empty() { Ended::Canceled } else { Ended::Failed };
-                return Walked::Settled(Verdict::Ended(ended));
+                return Walked::Settled(Verdict::Ended(walk.too_late()));
             }
             if now >= walk.delivery.expires_at {
                 return Walked::Settled(Verdict::Ended(Ended::Expired));
@@ -154,8 +181,18 @@ impl Shared {
                 breakers_close_at = Some(breakers_close_at.map_or(until, |other| other.min(until)));
                 continue;
             }
-            if !self.still_ours(carrier, walk, now).await {
-                return Walked::Stale;
+            match self.look(carrier, walk, now).await {
+                Look::Ours => {}
+                Look::Gone => {
+                    carrier.breaker.abandon();
+                    return Walked::Stale;
+                }
+                Look::Unknown => {
+                    carrier.breaker.abandon();
+                    // An attached caller is told that it was not sent, so it never may be. Others' messages are taken over.
+                    let told = walk.attached.map(|_| Walked::Settled(Verdict::Ended(walk.too_late())));
+                    return told.unwrap_or(Walked::Stale);
+                }
             }
             let outcome = self.attempt(carrier, walk).await;
             drop(permit);
@@ -188,7 +225,11 @@ impl Shared {
         match select(acquire, give_up).await {
             // Its turn may come at the very moment that everything stops.
             Either::Left(_) if self.is_stopping() && walk.attached.is_none() => Err(NoTurn::Stopping),
-            Either::Left((permit, _)) => Ok(permit),
+            Either::Left((permit, _)) => {
+                // Places that came free together wake only one who waits; who got one passes it on.
+                drop(carrier.bulkhead.try_acquire_arc());
+                Ok(permit)
+            }
             Either::Right((no_turn, _)) => Err(no_turn),
         }
     }
@@ -217,29 +258,24 @@ impl Shared {
     /// Just before the wire: whether the delivery is still ours to send, with a lease that lasts.
     ///
     /// A claim that comes straight from the store was looked at there.
-    async fn still_ours(&self, carrier: &Carrier, walk: &mut Walk, now: Timestamp) -> bool {
+    async fn look(&self, carrier: &Carrier, walk: &mut Walk, now: Timestamp) -> Look {
         let needed_until = now.after(carrier.provider.timeout());
         if walk.fresh && needed_until <= walk.lease_until {
             walk.fresh = false;
-            return true;
+            return Look::Ours;
         }
         let lease_until = needed_until.after(LEASE_MARGIN);
-        let extend = Extend {
-            namespace: walk.delivery.namespace.clone(),
-            now,
-            id: walk.delivery.id,
-            fence: walk.delivery.fence,
-            lease_until,
-        };
+        let Delivery { id, fence, ref namespace, .. } = walk.delivery;
+        let extend = Extend { namespace: namespace.clone(), now, id, fence, lease_until };
         match self.parts.store.extend(extend).await {
             Ok(Fenced::Done) => {
                 walk.lease_until = lease_until;
-                true
+                Look::Ours
             }
-            Ok(Fenced::Stale) => false,
+            Ok(Fenced::Stale) => Look::Gone,
             Err(error) => {
-                tracing::warn!(delivery = %walk.delivery.id, %error, "the lease can't be renewed; the delivery is left to whoever claims it next");
-                false
+                tracing::warn!(delivery = %id, %error, "the lease can't be renewed, so the message is not sent now");
+                Look::Unknown
             }
         }
     }
@@ -257,7 +293,7 @@ impl Shared {
             self.parts.observer.breaker(provider.id(), change == Change::Opened);
             match change {
                 Change::Opened => {
-                    tracing::warn!(provider = %provider.id(), "the provider keeps failing and is left alone for a while");
+                    tracing::warn!(provider = %provider.id(), "the provider does not work and is left alone for a while; messages go to the next one, or fail");
                 }
                 Change::Closed => tracing::info!(provider = %provider.id(), "the provider works again"),
             }

@@ -50,7 +50,9 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The file can't be created, read or written.
-    #[error("{path} can't be opened ({source}); it must exist and belong to the user that runs Watchword")]
+    #[error(
+        "{path} can't be opened ({source}); the user that runs Watchword must be able to write it and its folder"
+    )]
     File {
         /// Which.
         path: PathBuf,

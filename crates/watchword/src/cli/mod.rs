@@ -2,7 +2,7 @@
 //!
 //! # How to add a command
 //!
-//! A file here with its `Options` (their doc comments are the help that people read) and a `run`; one variant of [`Command`].
+//! A file here with its `Options` (their doc comments are the help that people read) and a `run`; one variant of `Command`.
 //! What it says to people goes to standard output; why it failed is one line on standard error, and says what to do.
 
 mod dev;

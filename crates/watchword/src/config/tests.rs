@@ -306,3 +306,18 @@ fn no_debug_output_shows_a_secret() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+#[test]
+fn a_log_level_that_is_none_is_refused_instead_of_silencing_the_log() {
+    for bad in ["loud", "inof", "info,debgu"] {
+        let mistakes = mistakes("", &[("WATCHWORD_LOG__LEVEL", bad)]);
+        assert!(
+            mistakes.iter().any(|mistake| mistake.contains("log.level: must be")),
+            "{bad:?}: {mistakes:?}"
+        );
+    }
+    for good in ["INFO", "warn", "info,watchword_store=debug"] {
+        let mistakes = mistakes("", &[("WATCHWORD_LOG__LEVEL", good)]);
+        assert!(!mistakes.iter().any(|mistake| mistake.contains("log.level")), "{good:?}: {mistakes:?}");
+    }
+}

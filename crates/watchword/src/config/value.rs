@@ -139,9 +139,15 @@ impl Default for LogLevel {
 }
 
 from_text!(LogLevel, "a level, like \"info\"", |text| {
-    tracing_subscriber::EnvFilter::try_new(text).map(|_| Self(text.to_owned())).map_err(|_| {
-        "must be `error`, `warn`, `info`, `debug` or `trace`, or levels by module like \"info,watchword_store=debug\""
-    })
+    // The filter takes any other word for the name of a module, and then shows nothing else.
+    let is_level = |word: &str| word.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let words_are_levels = text.split(',').all(|part| part.contains('=') || is_level(part));
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) if words_are_levels => Ok(Self(text.to_ascii_lowercase())),
+        _ => Err(
+            "must be `error`, `warn`, `info`, `debug` or `trace`, or levels by module like \"info,watchword_store=debug\"",
+        ),
+    }
 });
 
 /// How log lines look.

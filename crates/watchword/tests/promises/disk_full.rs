@@ -55,11 +55,21 @@ async fn a_full_disk_is_a_clear_503_loses_nothing_acknowledged_and_passes() {
         assert_eq!(reply.body, json!({"status": "error", "message": "Unable to reach store."}));
     }
 
-    // Checks need no room: each right one frees some.
+    // A right check frees room. Where its message is not settled yet it needs a little first, to record that; such a one is
+    // refused as clearly, nothing of it is done, and it is good as soon as others have made room.
     let (first, rest) = acknowledged.split_at(acknowledged.len() / 2);
+    let mut again = Vec::new();
     for (id, code) in first {
         let reply = app.check(id, code).await;
-        assert_eq!(reply.status, StatusCode::OK, "{id}: {:?}", reply.body);
+        if reply.status == StatusCode::SERVICE_UNAVAILABLE && reply.retry_after {
+            again.push((id, code));
+        } else {
+            assert_eq!(reply.status, StatusCode::OK, "{id}: {:?}", reply.body);
+        }
+    }
+    assert!(again.len() * 4 < first.len(), "{} of {} checks found no room", again.len(), first.len());
+    for (id, code) in again {
+        assert_eq!(app.check(id, code).await.status, StatusCode::OK, "{id}, again");
     }
     let (id, code) = (&first[0].0, &first[0].1);
     assert_eq!(app.check(id, code).await.status, StatusCode::BAD_REQUEST, "used up");
