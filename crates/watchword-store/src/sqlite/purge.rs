@@ -4,7 +4,7 @@ use rusqlite::{Result, params};
 use watchword_core::ports::{Purged, Retention};
 use watchword_core::time::Timestamp;
 
-use super::tables::Tables;
+use super::tables::{OLD_RECORDS, Tables};
 
 /// Each takes the time and how many rows it may remove, and finds them by an index.
 const GARBAGE: [&str; 4] = [
@@ -17,10 +17,6 @@ const GARBAGE: [&str; 4] = [
     "DELETE FROM handled_request WHERE (key, namespace) IN
          (SELECT key, namespace FROM handled_request WHERE garbage_at <= ?1 ORDER BY garbage_at LIMIT ?2)",
 ];
-
-/// Records end in the order of their numbers, so the oldest come first and no index is needed.
-pub(super) const OLD_RECORDS: &str = "DELETE FROM delivery_record WHERE ended_at <= ?1 AND number IN
-         (SELECT number FROM delivery_record ORDER BY number LIMIT ?2)";
 
 /// Removes at most `max` rows.
 pub(super) fn purge(tables: &Tables<'_>, now: Timestamp, max: usize, retention: Retention) -> Result<Purged> {

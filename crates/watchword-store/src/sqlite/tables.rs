@@ -6,10 +6,14 @@ use std::hash::Hasher;
 use rusqlite::{Connection, OptionalExtension, Params, PrepFlags, Result, Row, Rows, Statement};
 use siphasher::sip::SipHasher13;
 
+/// Records end in the order of their numbers, so the oldest come first and no index is needed.
+pub(super) const OLD_RECORDS: &str = "DELETE FROM delivery_record WHERE ended_at <= ?1 AND number IN
+         (SELECT number FROM delivery_record ORDER BY number LIMIT ?2)";
+
 /// What may walk a table: counting, tables of a few rows, and what stops after a few.
 #[cfg(debug_assertions)]
 const WALKS: [&str; 5] = [
-    super::purge::OLD_RECORDS,
+    OLD_RECORDS,
     "SELECT count(*) FROM verification",
     "SELECT count(*) FROM outbox",
     "SELECT id FROM key ORDER BY id",

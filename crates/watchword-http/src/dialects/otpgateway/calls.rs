@@ -15,10 +15,10 @@ use watchword_core::namespace::Namespace;
 use watchword_core::passcode::Passcode;
 use watchword_core::verification::{ExternalId, Verification};
 
-use super::error::{InputError, Refusal};
 use super::map::{self, json, seconds_left};
 use super::message::{MessageContext, page_url};
 use super::parameters::{Name, Parameters};
+use super::refusal::{InputError, Refusal};
 use super::wire::Success;
 use super::{Api, Operation};
 use crate::front::{Answer, Exchange};

@@ -5,100 +5,19 @@ use std::fmt;
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use thiserror::Error;
 use watchword_core::error::{Error as DomainError, InvalidInput};
 use watchword_core::ports::StoreError;
 use watchword_core::time::{Timestamp, seconds_rounded_up};
 use watchword_core::verification::Verification;
 
 use super::Operation;
-use super::auth::AuthError;
 use super::map::{self, json};
+use super::refusal::Refusal;
 use super::wire::{Failure, FailureData};
-use crate::form::NotDecodable;
 use crate::front::{Answer, BodyError};
 
 /// Seconds after which a caller may try again what failed for lack of room or of a store.
 const RETRY_SOON: u64 = 1;
-
-/// What is wrong with a request's input. The texts are those of the wire contract where it has some.
-#[derive(Debug, Error)]
-pub(super) enum InputError {
-    /// Of a check, where the original leaves out the full stop.
-    #[error("ID should be min 6 chars")]
-    ShortIdOfCheck,
-    /// Of any other call.
-    #[error("ID should be min 6 chars.")]
-    ShortId,
-    /// A value that can't be one, by its name.
-    #[error("Invalid `{0}` value.")]
-    Value(&'static str),
-    /// No provider of that id.
-    #[error("Unknown provider.")]
-    UnknownProvider,
-    /// The provider can't send there.
-    #[error("Invalid `to` address: {0}")]
-    Address(&'static str),
-    /// Not JSON.
-    #[error("Invalid JSON in `extra`: {0}")]
-    Extra(serde_json::Error),
-    /// Nothing to check.
-    #[error("`otp` is empty.")]
-    OtpEmpty,
-    /// Somewhere in the query or the form.
-    #[error("Invalid parameters: {0}.")]
-    NotDecodable(#[from] NotDecodable),
-    /// It says that it is one.
-    #[error("Invalid parameters: not a multipart form.")]
-    NotMultipart,
-}
-
-/// Why a call is refused.
-#[derive(Debug)]
-pub(super) enum Refusal {
-    /// No such path.
-    NotFound,
-    /// Not with this method.
-    MethodNotAllowed,
-    /// Not by this caller.
-    Auth(AuthError),
-    /// Not with this body.
-    Body(BodyError),
-    /// Not with this input.
-    Input(InputError),
-    /// The domain says no.
-    Domain(DomainError),
-}
-
-impl From<AuthError> for Refusal {
-    fn from(error: AuthError) -> Self {
-        Self::Auth(error)
-    }
-}
-
-impl From<BodyError> for Refusal {
-    fn from(error: BodyError) -> Self {
-        Self::Body(error)
-    }
-}
-
-impl From<InputError> for Refusal {
-    fn from(error: InputError) -> Self {
-        Self::Input(error)
-    }
-}
-
-impl From<DomainError> for Refusal {
-    fn from(error: DomainError) -> Self {
-        Self::Domain(error)
-    }
-}
-
-impl From<InvalidInput> for Refusal {
-    fn from(error: InvalidInput) -> Self {
-        Self::Domain(error.into())
-    }
-}
 
 impl Refusal {
     /// The answer, as of `now`.

@@ -17,9 +17,9 @@ use watchword_core::ports::OnLive;
 use watchword_core::time::Timestamp;
 use watchword_core::verification::{Attributes, ExternalId, Limits, OnRight, State, Verification};
 
-use super::error::{InputError, Refusal};
 use super::extra::{self, ExtraError};
 use super::parameters::{Name, Parameters};
+use super::refusal::{InputError, Refusal};
 use super::settings::{OtpgatewaySettings, ProviderProfile};
 use super::wire::{Locked, Otp};
 use crate::form::decode_segment;

@@ -8,6 +8,7 @@ mod extra;
 mod map;
 mod message;
 mod parameters;
+mod refusal;
 mod settings;
 mod wire;
 

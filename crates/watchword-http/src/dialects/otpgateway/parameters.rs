@@ -10,7 +10,7 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use multer::Multipart;
 
-use super::error::InputError;
+use super::refusal::InputError;
 use crate::form::{NotDecodable, pairs};
 
 /// The names that mean something. Others are decoded, and dropped.
