@@ -43,6 +43,11 @@ impl Shared {
 
     /// A node whose one route offers messages to these providers in order.
     fn node(&self, name: &str, providers: &[&Arc<FakeProvider>]) -> Node {
+        self.node_with_keys(name, providers, &[[7; 32]])
+    }
+
+    /// The same, under these keys.
+    fn node_with_keys(&self, name: &str, providers: &[&Arc<FakeProvider>], keys: &[[u8; 32]]) -> Node {
         let observer = Arc::new(Recording::new());
         let tasks = Arc::new(TokioTasks::new());
         let parts = Parts {
@@ -51,7 +56,7 @@ impl Shared {
             random: Arc::new(SeededRandom::new(name.bytes().map(u64::from).sum())),
             tasks: Arc::clone(&tasks) as _,
             observer: Arc::clone(&observer) as _,
-            keyring: Arc::new(Keyring::new([&[7; 32]]).unwrap()),
+            keyring: Arc::new(Keyring::new(keys).unwrap()),
         };
         let carriers = providers
             .iter()
@@ -401,4 +406,37 @@ async fn places_that_come_free_together_are_all_taken_again() {
     }
     node.quiet().await;
     assert_eq!(shared.store.stats().await.unwrap().outbox, 0);
+}
+
+#[tokio::test]
+async fn a_message_under_a_key_that_is_missing_waits_for_the_key() {
+    let (shared, hung, sms) = (Shared::new(), provider("sms"), provider("sms"));
+    hung.always(Step::Hang);
+    let dead = shared.node_with_keys("dead", &[&hung], &[[1; 32]]);
+    let started = dead.start("john-1", DeliveryMode::Durable).await.unwrap();
+    hung.wait_for_handed(1).await;
+    dead.running.abort();
+    let keyless = shared.node_with_keys("keyless", &[&sms], &[[2; 32]]);
+    shared.clock.advance(Duration::from_secs(15));
+    within("the keyless node to take it over and to put it back", async {
+        while shared.clock.next_wake().await < shared.clock.now().after(Duration::from_millis(900))
+            || keyless.dispatcher.held() > 0
+        {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    keyless.quiet().await;
+    assert_eq!(
+        (sms.handed().len(), shared.store.stats().await.unwrap().outbox),
+        (0, 1),
+        "it was not thrown away"
+    );
+    keyless.dispatcher.stop();
+    within("the keyless node to stop", keyless.running).await.unwrap();
+    let whole = shared.node_with_keys("whole", &[&sms], &[[2; 32], [1; 32]]);
+    shared.clock.advance(Duration::from_secs(61));
+    let handed = sms.wait_for_handed(1).await;
+    assert_eq!(handed[0].message.body, format!("Code {}", started.passcode.expose()));
+    whole.ended(DeliveryState::Accepted, 1).await;
 }
