@@ -14,7 +14,7 @@ use crate::guess::{GuessRule, LookupRule};
 use crate::keyring::{Purpose, Subject, SubjectKey};
 use crate::namespace::Namespace;
 pub use crate::parts::Parts;
-use crate::passcode::{Passcode, random_text};
+use crate::passcode::{Passcode, SealedPasscode, random_text};
 use crate::ports::Throttled;
 use crate::throttle::{Throttle, ThrottleKind, ThrottleSubject};
 use crate::time::Timestamp;
@@ -95,10 +95,19 @@ impl Engine {
     /// [`Error::UnknownKey`] or [`Error::Damaged`].
     pub fn passcode_of(&self, verification: &Verification) -> Result<Option<Passcode>, Error> {
         let Some(sealed) = &verification.passcode.sealed else { return Ok(None) };
-        let row = verification.vid.as_uuid().as_bytes();
-        let opened = self.parts.keyring.open(Purpose::Passcode, &verification.namespace, row, sealed)?;
+        self.open_passcode(&verification.namespace, verification.vid, sealed).map(Some)
+    }
+
+    fn open_passcode(
+        &self,
+        namespace: &Namespace,
+        vid: Vid,
+        sealed: &SealedPasscode,
+    ) -> Result<Passcode, Error> {
+        let opened =
+            self.parts.keyring.open(Purpose::Passcode, namespace, vid.as_uuid().as_bytes(), sealed)?;
         let code = std::str::from_utf8(&opened).map_err(|_| Error::Damaged)?;
-        Ok(Some(Passcode::new(code).map_err(|_| Error::Damaged)?))
+        Passcode::new(code).map_err(|_| Error::Damaged)
     }
 
     fn new_vid(&self, namespace: &Namespace, now: Timestamp) -> Vid {

@@ -8,7 +8,8 @@ use watchword_core::address::{Address, Channel};
 use watchword_core::delivery::{DeliveryMode, DeliveryState, NodeId, Outcome, ProviderId};
 use watchword_core::dispatcher::{Carrier, Dispatcher, Route, Routes};
 use watchword_core::engine::{
-    CheckBy, CheckRequest, Engine, EngineSettings, PasscodeSource, StartRequest, Started, Words,
+    AddressRequest, CheckBy, CheckRequest, Engine, EngineSettings, PasscodeSource, ResendRequest,
+    StartRequest, Started, Words,
 };
 use watchword_core::error::Error;
 use watchword_core::keyring::Keyring;
@@ -88,11 +89,24 @@ struct Node {
 
 impl Node {
     async fn start(&self, id: &str, mode: DeliveryMode) -> Result<Started, Error> {
+        self.start_at(id, Some(Address::new("+442070313000").unwrap()), mode).await
+    }
+
+    async fn start_without_address(&self, id: &str) -> Started {
+        self.start_at(id, None, DeliveryMode::Durable).await.unwrap()
+    }
+
+    async fn start_at(
+        &self,
+        id: &str,
+        address: Option<Address>,
+        mode: DeliveryMode,
+    ) -> Result<Started, Error> {
         let request = StartRequest {
             namespace: namespace(),
             external_id: Some(ExternalId::new(id).unwrap()),
             channel: Channel::new("sms").unwrap(),
-            address: Some(Address::new("+442070313000").unwrap()),
+            address,
             route: RouteName::new("sms").unwrap(),
             passcode: PasscodeSource::Digits(6),
             keep_passcode: true,
@@ -107,9 +121,7 @@ impl Node {
             dedupe: None,
             mode,
         };
-        self.engine
-            .start(request, |code| Words { subject: String::new(), body: format!("Code {}", code.expose()) })
-            .await
+        self.engine.start(request, say).await
     }
 
     async fn attached(&self, id: &str) -> Result<Started, Error> {
@@ -439,4 +451,56 @@ async fn a_message_under_a_key_that_is_missing_waits_for_the_key() {
     let handed = sms.wait_for_handed(1).await;
     assert_eq!(handed[0].message.body, format!("Code {}", started.passcode.expose()));
     whole.ended(DeliveryState::Accepted, 1).await;
+}
+
+fn say(passcode: &Passcode) -> Words {
+    Words { subject: String::new(), body: format!("Code {}", passcode.expose()) }
+}
+
+#[tokio::test]
+async fn a_resend_carries_the_same_code_and_waits_for_the_cool_down() {
+    let (shared, sms) = (Shared::new(), provider("sms"));
+    let node = shared.node("a", &[&sms]);
+    let started = node.start("john-1", DeliveryMode::Durable).await.unwrap();
+    let resend = || ResendRequest {
+        namespace: namespace(),
+        external_id: ExternalId::new("john-1").unwrap(),
+        cool_down: Duration::from_secs(30),
+        throttle: None,
+        mode: DeliveryMode::Durable,
+    };
+    let retry_at = shared.clock.now().after(Duration::from_secs(30));
+    let too_soon = node.engine.resend(resend(), |_, passcode| say(passcode)).await.unwrap_err();
+    assert!(matches!(too_soon, Error::TooSoon { retry_at: at } if at == retry_at), "{too_soon:?}");
+    shared.clock.set(retry_at);
+    let sent = node.engine.resend(resend(), |_, passcode| say(passcode)).await.unwrap();
+    assert_eq!(sent.verification.sends, 2);
+    let handed = sms.wait_for_handed(2).await;
+    assert_ne!(handed[0].delivery.id, handed[1].delivery.id);
+    assert!(handed.iter().all(|one| one.message.body == format!("Code {}", started.passcode.expose())));
+}
+
+#[tokio::test]
+async fn an_address_is_given_once_and_gets_the_code_that_was_made_before() {
+    let (shared, sms) = (Shared::new(), provider("sms"));
+    let node = shared.node("a", &[&sms]);
+    let started = node.start_without_address("john-1").await;
+    assert!(sms.handed().is_empty() && started.verification.target.is_none());
+    let give = |address| AddressRequest {
+        namespace: namespace(),
+        external_id: ExternalId::new("john-1").unwrap(),
+        channel: Channel::new("sms").unwrap(),
+        address: Address::new(address).unwrap(),
+        throttle: None,
+        mode: DeliveryMode::Durable,
+    };
+    node.engine.set_address(give("+442070313000"), |_, passcode| say(passcode)).await.unwrap();
+    let handed = sms.wait_for_handed(1).await;
+    assert_eq!(
+        (handed[0].message.to.as_str(), &handed[0].message.body),
+        ("+442070313000", &format!("Code {}", started.passcode.expose()))
+    );
+    let again = node.engine.set_address(give("+442070313001"), |_, passcode| say(passcode)).await;
+    assert!(matches!(again, Err(Error::AddressSet(_))), "{again:?}");
+    node.check("john-1", &started.passcode).await.expect("the code is good");
 }

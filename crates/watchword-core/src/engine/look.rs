@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use crate::address::{Address, Channel, Target};
 use crate::error::Error;
-use crate::keyring::{Binding, Keyring, Purpose, Subject};
+use crate::keyring::{Binding, Keyring, Subject};
 use crate::namespace::Namespace;
 use crate::passcode::{Passcode, PasscodeDigest};
 use crate::ports::{DeleteOutcome, NewestTarget, Select, Selector};
@@ -105,14 +105,7 @@ impl Engine {
         else {
             return Ok(None);
         };
-        let opened = self.parts.keyring.open(
-            Purpose::Passcode,
-            namespace,
-            row.vid.as_uuid().as_bytes(),
-            &row.sealed,
-        )?;
-        let code = std::str::from_utf8(&opened).map_err(|_| Error::Damaged)?;
-        Passcode::new(code).map(Some).map_err(|_| Error::Damaged)
+        self.open_passcode(namespace, row.vid, &row.sealed).map(Some)
     }
 
     /// Replaces a channel's throttle rules; `None` leaves those of that kind alone.

@@ -13,7 +13,7 @@ use crate::dispatcher::{Attached, Prepared};
 use crate::error::Error;
 use crate::namespace::Namespace;
 use crate::passcode::Passcode;
-use crate::ports::{Resend, Select, Selector, SendOutcome, SetAddress, StoreError};
+use crate::ports::{Resend, Selector, SendOutcome, SetAddress, StoreError};
 use crate::time::Timestamp;
 use crate::verification::{ExternalId, Verification};
 
@@ -75,7 +75,7 @@ impl Engine {
         let selector = Selector::Id(request.external_id.clone());
         for _ in 0..TRIES {
             let now = self.now();
-            let found = self.live(&request.namespace, &request.external_id, now).await?;
+            let found = self.get(&request.namespace, &request.external_id).await?;
             let Some(target) = &found.target else { return Err(Error::AddressMissing(found)) };
             let (delivery, prepared) = self.compose_for(&found, &target.address, now, &compose)?;
             let command = Resend {
@@ -115,7 +115,7 @@ impl Engine {
     ) -> Result<Sent, Error> {
         for _ in 0..TRIES {
             let now = self.now();
-            let found = self.live(&request.namespace, &request.external_id, now).await?;
+            let found = self.get(&request.namespace, &request.external_id).await?;
             if found.target.is_some() {
                 return Err(Error::AddressSet(found));
             }
@@ -147,16 +147,6 @@ impl Engine {
             }
         }
         Err(Error::Overloaded)
-    }
-
-    async fn live(
-        &self,
-        namespace: &Namespace,
-        id: &ExternalId,
-        now: Timestamp,
-    ) -> Result<Arc<Verification>, Error> {
-        let select = Select { namespace: namespace.clone(), now, selector: Selector::Id(id.clone()) };
-        self.parts.store.get(select).await?.ok_or(Error::Gone)
     }
 
     fn compose_for(
