@@ -66,6 +66,8 @@ pub struct Message {
     pub subject: String,
     /// The text.
     pub body: String,
+    /// What the body is written in.
+    pub format: BodyFormat,
     /// The passcode on its own, for providers that have a place for it.
     pub passcode: Passcode,
     /// Seconds the passcode is good for, counted from when the message was composed.
@@ -78,12 +80,25 @@ impl fmt::Debug for Message {
     }
 }
 
+/// What a message's body is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BodyFormat {
+    /// As people read it.
+    #[default]
+    Text,
+    /// HTML. A provider whose medium shows it as it is must make text of it.
+    Html,
+}
+
 #[derive(Serialize, Deserialize)]
 struct MessageRecord<'a> {
     #[serde(borrow)]
     to: std::borrow::Cow<'a, str>,
     subject: std::borrow::Cow<'a, str>,
     body: std::borrow::Cow<'a, str>,
+    #[serde(default)]
+    format: BodyFormat,
     passcode: std::borrow::Cow<'a, str>,
     ttl_seconds: u64,
 }
@@ -95,6 +110,7 @@ impl Message {
             to: self.to.as_str().into(),
             subject: self.subject.as_str().into(),
             body: self.body.as_str().into(),
+            format: self.format,
             passcode: self.passcode.expose().into(),
             ttl_seconds: self.ttl_seconds,
         };
@@ -117,6 +133,7 @@ impl Message {
             to: record.to.into_owned(),
             subject: record.subject.into_owned(),
             body: record.body.into_owned(),
+            format: record.format,
             passcode: Passcode::new(&record.passcode).ok()?,
             ttl_seconds: record.ttl_seconds,
         })
@@ -373,13 +390,14 @@ mod tests {
             to: "жанна@пример.рф".into(),
             subject: "a \"b\" \\ c".into(),
             body: "line\nline\t\u{1F511}".into(),
+            format: BodyFormat::Html,
             passcode: Passcode::new("a\"1\\").unwrap(),
             ttl_seconds: 300,
         };
         let copy = Message::from_bytes(&message.to_bytes()).unwrap();
         assert_eq!(
-            (copy.to, copy.subject, copy.body, copy.ttl_seconds),
-            (message.to, message.subject, message.body, 300)
+            (copy.to, copy.subject, copy.body, copy.format, copy.ttl_seconds),
+            (message.to, message.subject, message.body, message.format, 300)
         );
         assert_eq!(copy.passcode.expose(), message.passcode.expose());
         assert!(Message::from_bytes(b"{}").is_none());

@@ -7,7 +7,7 @@ mod start;
 mod unabandoned;
 
 use crate::address::{Address, Channel};
-use crate::delivery::{DeliveryId, Message, NewDelivery};
+use crate::delivery::{BodyFormat, DeliveryId, Message, NewDelivery};
 use crate::dispatcher::{Dispatcher, Prepared};
 use crate::error::Error;
 use crate::guess::{GuessRule, LookupRule};
@@ -40,6 +40,8 @@ pub struct Words {
     pub subject: String,
     /// The text.
     pub body: String,
+    /// What the text is written in.
+    pub format: BodyFormat,
 }
 
 /// Who a message counts against under the throttle rules.
@@ -160,6 +162,7 @@ impl Engine {
             to: address.given().to_owned(),
             subject: words.subject,
             body: words.body,
+            format: words.format,
             passcode: passcode.clone(),
             ttl_seconds,
         };

@@ -1,4 +1,5 @@
-//! The arrows between the crates run one way: the binary → {http, delivery, store} → the domain.
+//! The arrows between the crates run one way: the binary → {http, delivery, store} → the domain. Templates stand apart and know
+//! nothing of it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says no by panicking")]
 
@@ -8,14 +9,18 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate of the product may depend on, of the workspace.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("watchword-core", &[]),
     ("watchword-store", &["watchword-core"]),
-    ("watchword-delivery", &["watchword-core"]),
-    ("watchword-http", &["watchword-core"]),
-    ("watchword", &["watchword-core", "watchword-store", "watchword-delivery", "watchword-http"]),
+    ("watchword-template", &[]),
+    ("watchword-delivery", &["watchword-core", "watchword-template"]),
+    ("watchword-http", &["watchword-core", "watchword-template"]),
+    (
+        "watchword",
+        &["watchword-core", "watchword-store", "watchword-template", "watchword-delivery", "watchword-http"],
+    ),
     ("watchword-testkit", &["watchword-core"]),
-    ("watchword-bench", &[]),
+    ("watchword-bench", &["watchword-core", "watchword-delivery"]),
 ];
 
 /// What does I/O, and so has no place in the domain.

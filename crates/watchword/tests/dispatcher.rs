@@ -454,7 +454,7 @@ async fn a_message_under_a_key_that_is_missing_waits_for_the_key() {
 }
 
 fn say(passcode: &Passcode) -> Words {
-    Words { subject: String::new(), body: format!("Code {}", passcode.expose()) }
+    Words { subject: String::new(), body: format!("Code {}", passcode.expose()), ..Words::default() }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ pub use clock::Clock;
 pub use observer::{Observer, Silent};
 pub use operations::*;
 pub use outbox::*;
-pub use provider::{Outgoing, Provider};
+pub use provider::{Outgoing, Probe, Provider};
 pub use random::Random;
 pub use store::*;
 pub use tasks::Tasks;

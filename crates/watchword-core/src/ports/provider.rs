@@ -32,4 +32,30 @@ pub trait Provider: Send + Sync + 'static {
     ///
     /// Details in the outcome never hold the message, the passcode or a whole address.
     async fn send(&self, outgoing: Outgoing<'_>) -> Outcome;
+
+    /// Finds out whether it could send, without sending: connects, and authenticates where that can be had without a message.
+    /// For operators; within [`Self::timeout`].
+    async fn probe(&self) -> Probe {
+        Probe::Untried { reason: "nothing can be found out without sending".to_owned() }
+    }
+}
+
+/// What a provider found out about itself. The texts hold no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// It could send, as far as can be known.
+    Good {
+        /// What was tried.
+        tried: String,
+    },
+    /// It could not.
+    Failed {
+        /// Why, and what to do.
+        problem: String,
+    },
+    /// Nothing was tried.
+    Untried {
+        /// Why not.
+        reason: String,
+    },
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watchword_core::address::{Address, Channel, Target};
-use watchword_core::delivery::{Delivery, DeliveryId, Message, NewDelivery, Outcome, ProviderId};
+use watchword_core::delivery::{BodyFormat, Delivery, DeliveryId, Message, NewDelivery, Outcome, ProviderId};
 use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::Namespace;
 use watchword_core::passcode::{KeyedDigest, Passcode, PasscodeDigest, Sealed, StoredPasscode};
@@ -90,6 +90,7 @@ impl Sample {
                 to: "+7 701 123 45 67".to_owned(),
                 subject: "Код / Code".to_owned(),
                 body: "Code: 314159\n<b>&amp;</b>".to_owned(),
+                format: BodyFormat::Text,
                 passcode: Passcode::new("314159").unwrap(),
                 ttl_seconds: 300,
             },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use watchword_core::address::{Address, Channel, Target};
 use watchword_core::delivery::{
-    Claimant, DeliveryAttempt, DeliveryId, Ended, Message, NewDelivery, NodeId, Verdict,
+    BodyFormat, Claimant, DeliveryAttempt, DeliveryId, Ended, Message, NewDelivery, NodeId, Verdict,
 };
 use watchword_core::guess::GuessRule;
 use watchword_core::keyring::{Binding, Keyring, Purpose, Subject};
@@ -71,6 +71,7 @@ impl Samples {
             to: address.given().into(),
             subject: "Your code".into(),
             body: format!("Your code is {PASSCODE}. It is good for 5 minutes."),
+            format: BodyFormat::Text,
             passcode: passcode.clone(),
             ttl_seconds: TTL.as_secs(),
         };

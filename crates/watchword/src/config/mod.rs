@@ -38,9 +38,9 @@ use sections::Sections;
 use tree::{Node, Value};
 
 pub use problem::{ConfigError, Problem};
-pub use sections::{Admin, Guess, Log, Otp, RetentionSection, Server, Store};
+pub use sections::{Admin, Guess, Log, Otp, RetentionSection, Server, Store, Telemetry, Tls};
 pub use tree::Origin;
-pub use value::{ListenAddress, LogFormat, LogLevel, RootUrl, StoreUrl};
+pub use value::{ListenAddress, LogFormat, LogLevel, ProxyNetwork, RootUrl, StoreUrl};
 
 /// Every setting with its default and what it is for: the reference for operators.
 pub const REFERENCE: &str = include_str!("default.toml");
@@ -91,6 +91,8 @@ pub struct Config {
     pub retention: RetentionSection,
     /// What is logged.
     pub log: Log,
+    /// Traces.
+    pub telemetry: Telemetry,
     /// What holds where a request does not say it.
     pub otp: Otp,
     /// Who may call, at least one.
@@ -194,6 +196,7 @@ fn check(
         guess: sections.guess,
         retention: sections.retention,
         log: sections.log,
+        telemetry: sections.telemetry,
         otp: sections.otp,
         namespaces: sections.namespaces.into_iter().map(|(name, section)| (name.0, section.secret)).collect(),
         providers,

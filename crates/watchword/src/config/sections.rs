@@ -12,8 +12,8 @@ use watchword_core::ports::Retention;
 use watchword_delivery::settings::Secret;
 
 use super::value::{
-    ListenAddress, LogFormat, LogLevel, NamespaceName, ProviderName, RootUrl, RouteKey, StoreUrl, at_once,
-    duration, lifetime, limit, secret, timeout,
+    ListenAddress, LogFormat, LogLevel, NamespaceName, ProviderName, ProxyNetwork, RootUrl, RouteKey,
+    StoreUrl, at_once, duration, lifetime, limit, per_mille, secret, timeout,
 };
 
 /// All sections as they are read.
@@ -27,6 +27,7 @@ pub(super) struct Sections {
     pub(super) guess: Guess,
     pub(super) retention: RetentionSection,
     pub(super) log: Log,
+    pub(super) telemetry: Telemetry,
     pub(super) otp: Otp,
     pub(super) namespaces: BTreeMap<NamespaceName, NamespaceSection>,
     /// Read apart: what can be set depends on the kind.
@@ -51,6 +52,39 @@ pub struct Server {
     /// Connections held at once; more wait to be accepted.
     #[serde(deserialize_with = "at_once")]
     pub max_connections: usize,
+    /// Networks whose `Forwarded` and `X-Forwarded-For` are believed.
+    pub trusted_proxies: Vec<ProxyNetwork>,
+    /// The certificate that this listener shows; `None`: plain HTTP.
+    pub tls: Option<Tls>,
+}
+
+/// `[server.tls]`: the listener's certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file: the certificate, then those that lead to a root.
+    pub certificate: PathBuf,
+    /// PEM file with the certificate's private key.
+    pub key: PathBuf,
+}
+
+/// `[telemetry]`: traces over OTLP.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Telemetry {
+    /// The collector's address for OTLP over HTTP, like `http://127.0.0.1:4318`; `None`: no traces.
+    pub otlp_endpoint: Option<RootUrl>,
+    /// Of a thousand requests, so many are traced.
+    #[serde(deserialize_with = "per_mille")]
+    pub traced_per_mille: u32,
+    /// The name that this server has in traces.
+    pub service_name: String,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { otlp_endpoint: None, traced_per_mille: 1_000, service_name: "watchword".to_owned() }
+    }
 }
 
 impl Default for Server {
@@ -61,6 +95,8 @@ impl Default for Server {
             timeout: Duration::from_secs(5),
             max_concurrent_requests: 1_024,
             max_connections: 10_000,
+            trusted_proxies: Vec::new(),
+            tls: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use watchword_core::delivery::ProviderId;
 use watchword_core::namespace::Namespace;
@@ -82,6 +83,15 @@ from_text!(RootUrl, "a URL, like \"https://otp.example.com\"", |text| {
         return Err(wrong);
     }
     Ok(Self(text.trim_end_matches('/').to_owned()))
+});
+
+/// A network, or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProxyNetwork(pub IpNet);
+
+from_text!(ProxyNetwork, "an IP address or a network, like \"10.0.0.0/8\"", |text| {
+    let network = text.parse().or_else(|_| text.parse().map(|address: std::net::IpAddr| address.into()));
+    network.map(Self).map_err(|_| "must be an IP address or a network, like \"127.0.0.1\" or \"10.0.0.0/8\"")
 });
 
 /// Which store, and where.
@@ -252,4 +262,9 @@ pub(super) fn at_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usiz
 /// A verification's limit: 1 to 1,000,000 (wire contract of otpgateway).
 pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     whole(deserializer, 1..=1_000_000).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// So many of a thousand.
+pub(super) fn per_mille<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    whole(deserializer, 0..=1_000).map(|number| u32::try_from(number).unwrap_or(1_000))
 }

@@ -5,7 +5,6 @@
 mod app;
 mod crash;
 mod disk_full;
-mod hung_provider;
 mod races;
 mod receiver;
 mod secrecy;

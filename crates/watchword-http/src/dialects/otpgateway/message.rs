@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use watchword_core::delivery::BodyFormat;
 use watchword_core::engine::Words;
 
 /// What a message can say: the values that otpgateway's templates know.
@@ -77,7 +78,7 @@ impl Compose for BuiltIn {
         } else {
             format!("{code} is your verification code, good for {ttl}. Tell it to nobody.")
         };
-        Words { subject: subject.to_owned(), body }
+        Words { subject: subject.to_owned(), body, format: BodyFormat::Text }
     }
 }
 

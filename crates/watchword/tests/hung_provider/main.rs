@@ -1,9 +1,15 @@
 //! Many callers wait on a provider that hangs; nobody else may notice.
+//!
+//! A test program of its own, for it measures time: other tests at its side would be measured too.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 #![expect(
     clippy::disallowed_methods,
     reason = "how long a check takes in real time is what is promised here"
 )]
+
+#[path = "../promises/app.rs"]
+mod app;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,12 +24,13 @@ use watchword_store::SqliteOptions;
 use watchword_testkit::deadline::eventually;
 use watchword_testkit::provider::{FakeProvider, Step};
 
-use crate::app::{App, Reply};
+use app::{App, Reply};
 
 const WAITING: usize = 2_000;
 const CHECKS: usize = 400;
-/// Of each state, this many measurements in turn; their medians are compared, for one busy moment of the machine proves nothing.
-const ROUNDS: usize = 3;
+/// Of each state, this many measurements in turn; the best of each are compared, for a busy moment of the machine makes
+/// a measurement worse and never better.
+const ROUNDS: usize = 5;
 
 /// The 99th percentile of how long a right check takes.
 async fn p99_of_checks(app: &App, round: usize) -> Duration {
@@ -61,11 +68,6 @@ async fn wait_on_hung(app: &Arc<App>, round: usize) -> Vec<JoinHandle<Result<Str
     waiting
 }
 
-fn median(mut all: Vec<Duration>) -> Duration {
-    all.sort_unstable();
-    all[all.len() / 2]
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_callers_on_a_hung_provider_slow_no_check() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -87,12 +89,13 @@ async fn two_thousand_callers_on_a_hung_provider_slow_no_check() {
         // At their deadline all of them get the documented answer.
         for reply in join_all(waiting).await {
             let reply = reply.unwrap().expect_err("nothing was sent");
-            assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!((reply.status, reply.retry_after), (StatusCode::INTERNAL_SERVER_ERROR, false));
             assert_eq!(reply.body, serde_json::json!({"status": "error", "message": "Error sending OTP."}));
         }
         hung.release(Outcome::Accepted { message_id: None });
     }
-    let (normal, crowded) = (median(normal), median(crowded));
+    let best = |all: Vec<Duration>| all.into_iter().min().unwrap();
+    let (normal, crowded) = (best(normal), best(crowded));
     assert!(
         crowded < normal * 2,
         "p99 of checks: {normal:?} normally, {crowded:?} with {WAITING} callers waiting"
