@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use event_listener::Event;
 use futures::FutureExt;
 use futures::channel::{mpsc, oneshot};
@@ -42,7 +43,7 @@ pub struct Dispatcher(Arc<Shared>);
 struct Shared {
     parts: Parts,
     node: NodeId,
-    routes: Routes,
+    routes: ArcSwap<Routes>,
     settlements: mpsc::UnboundedSender<Settlement>,
     settlement_queue: parking_lot::Mutex<Option<mpsc::UnboundedReceiver<Settlement>>>,
     /// Deliveries that this node holds: claimed, and their settlement not recorded yet.
@@ -87,7 +88,7 @@ impl Dispatcher {
         Self(Arc::new(Shared {
             parts,
             node,
-            routes,
+            routes: ArcSwap::from_pointee(routes),
             settlements,
             settlement_queue: parking_lot::Mutex::new(Some(queue)),
             held: AtomicUsize::new(0),
@@ -99,7 +100,17 @@ impl Dispatcher {
 
     /// Whether there is a route of that name.
     pub fn has_route(&self, name: &RouteName) -> bool {
-        self.0.routes.get(name).is_some()
+        self.0.routes.load().get(name).is_some()
+    }
+
+    /// The routes as they are now.
+    pub fn routes(&self) -> Arc<Routes> {
+        self.0.routes.load_full()
+    }
+
+    /// Sends over these routes from here on. What is on its way goes on over the route it began with.
+    pub fn replace_routes(&self, routes: Routes) {
+        self.0.routes.store(Arc::new(routes));
     }
 
     /// How many deliveries this node holds.
@@ -124,7 +135,7 @@ impl Dispatcher {
     fn claimant_from(&self, begin: Timestamp) -> Claimant {
         Claimant {
             node: self.0.node.clone(),
-            lease_until: begin.after(self.0.routes.longest_timeout() + LEASE_MARGIN),
+            lease_until: begin.after(self.0.routes.load().longest_timeout() + LEASE_MARGIN),
         }
     }
 

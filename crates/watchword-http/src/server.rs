@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use futures::future::{Either, select};
 use hyper::server::conn::http1;
@@ -53,15 +54,38 @@ impl Default for ServerSettings {
     }
 }
 
-/// Serves `router` on `listener` until `shutdown` is done; then no connection is accepted any more, requests under way get
+/// The routes that a listener serves. They can be replaced while it does; a request is answered by those that were there
+/// when it came. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Served(Arc<ArcSwap<Router>>);
+
+impl Served {
+    /// Serves these from here on.
+    pub fn replace(&self, router: Router) {
+        self.0.store(Arc::new(router));
+    }
+
+    fn current(&self) -> Router {
+        Router::clone(&self.0.load())
+    }
+}
+
+impl From<Router> for Served {
+    fn from(router: Router) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(router)))
+    }
+}
+
+/// Serves `routes` on `listener` until `shutdown` is done; then no connection is accepted any more, requests under way get
 /// their answer, and whoever is not done after the drain timeout is cut off.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    routes: impl Into<Served>,
     clock: Arc<dyn Clock>,
     settings: ServerSettings,
     shutdown: impl Future<Output = ()>,
 ) {
+    let routes = routes.into();
     let room = Arc::new(Semaphore::new(settings.max_connections as usize));
     let mut http = http1::Builder::new();
     http.header_read_timeout(None).max_buf_size(settings.max_head_bytes.max(SMALLEST_HEAD));
@@ -85,7 +109,7 @@ pub async fn serve(
             tracing::debug!(%error, "TCP_NODELAY can't be set");
         }
         let watched = Watched::new(clock.now());
-        tokio::spawn(drive(stream, http.clone(), router.clone(), watched.activity(), permit));
+        tokio::spawn(drive(stream, http.clone(), routes.clone(), watched.activity(), permit));
         connections.push(watched);
     }
     drop(listener);

@@ -49,7 +49,7 @@ impl Shared {
             if room == 0 {
                 return Ok(None);
             }
-            let lease_until = now.after(self.routes.longest_timeout() + LEASE_MARGIN);
+            let lease_until = now.after(self.routes.load().longest_timeout() + LEASE_MARGIN);
             let claimant = Claimant { node: self.node.clone(), lease_until };
             let due = ClaimDue { partition, now, claimant, max: room };
             // Held from here on, so that whoever waits for the last one to be settled waits for these too.

@@ -55,6 +55,16 @@ pub struct Routes {
 }
 
 impl Routes {
+    /// These routes, and those of `older` whose names these do not have: for as long as somebody may still ask for them.
+    #[must_use]
+    pub fn beside(mut self, older: &Self) -> Self {
+        for (name, route) in &older.by_name {
+            self.by_name.entry(name.clone()).or_insert_with(|| route.clone());
+        }
+        self.longest_timeout = self.longest_timeout.max(older.longest_timeout);
+        self
+    }
+
     pub(super) fn get(&self, name: &RouteName) -> Option<&Route> {
         self.by_name.get(name)
     }

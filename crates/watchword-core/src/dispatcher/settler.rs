@@ -55,7 +55,7 @@ impl Shared {
             Verdict::Ended(_) => None,
         });
         let wakes = earliest_retry.min().is_some();
-        let give_up_at = self.now().after(self.routes.longest_timeout() + super::LEASE_MARGIN);
+        let give_up_at = self.now().after(self.routes.load().longest_timeout() + super::LEASE_MARGIN);
         loop {
             match self.parts.store.settle(self.now(), batch.clone()).await {
                 Ok(answers) => {

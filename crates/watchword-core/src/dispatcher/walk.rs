@@ -157,7 +157,8 @@ impl Shared {
     }
 
     async fn walk(&self, walk: &mut Walk) -> Walked {
-        let Some(route) = self.routes.get(&walk.delivery.route) else {
+        let routes = self.routes.load_full();
+        let Some(route) = routes.get(&walk.delivery.route) else {
             tracing::error!(delivery = %walk.delivery.id, route = %walk.delivery.route, "the delivery's route is not configured any more");
             return Walked::Settled(Verdict::Ended(Ended::Failed));
         };

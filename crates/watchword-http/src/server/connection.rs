@@ -23,7 +23,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tower::Service;
 use watchword_core::time::Timestamp;
 
-use super::ServerSettings;
+use super::{Served, ServerSettings};
 
 /// What a connection is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +106,11 @@ impl Watched {
 pub(super) async fn drive(
     stream: TcpStream,
     http: http1::Builder,
-    router: Router,
+    routes: Served,
     activity: Arc<Activity>,
     permit: OwnedSemaphorePermit,
 ) {
-    let service = service_fn(|request| attend(router.clone(), &activity, request));
+    let service = service_fn(|request| attend(routes.current(), &activity, request));
     let stream = Stream { inner: TokioIo::new(stream), activity: &activity };
     let mut connection = http.serve_connection(stream, service);
     let mut finishing = false;
