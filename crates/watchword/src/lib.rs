@@ -21,6 +21,7 @@ pub mod keys;
 pub mod lifecycle;
 pub mod purge;
 pub mod random;
+pub mod reload;
 pub mod tasks;
 pub mod telemetry;
 pub mod wiring;

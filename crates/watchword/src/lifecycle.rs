@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use watchword_core::error::InvalidInput;
 use watchword_core::parts::Parts;
 use watchword_core::ports::{Clock, Random};
-use watchword_http::server::{ServerSettings, serve};
+use watchword_http::server::{Served, ServerSettings, serve};
 use watchword_store::OpenError;
 
 use crate::config::{Admin, Config};
 use crate::keys::{self, KeyError};
 use crate::purge;
+use crate::reload::{self, Load, Reloader};
 use crate::tasks::BackgroundTasks;
 use crate::telemetry::metrics::Metrics;
 use crate::wiring::{self, App, OpenedStore};
@@ -137,6 +138,7 @@ pub struct Server {
     parts: Parts,
     close_store: BoxFuture<'static, ()>,
     tasks: BackgroundTasks,
+    reloading: Option<(Load, Config)>,
 }
 
 /// How a server ended.
@@ -177,7 +179,14 @@ impl Server {
         let max_connections = u32::try_from(config.server.max_connections).unwrap_or(u32::MAX);
         let drain_timeout = config.server.timeout + DRAIN_MARGIN;
         let settings = ServerSettings { max_connections, drain_timeout, ..ServerSettings::default() };
-        Ok(Self { listeners, settings, app, parts, close_store: close, tasks })
+        Ok(Self { listeners, settings, app, parts, close_store: close, tasks, reloading: None })
+    }
+
+    /// Lets SIGHUP and the admin listener have `load` read the configuration again; `config` is the one it runs by.
+    #[must_use]
+    pub fn reloading(mut self, load: Load, config: Config) -> Self {
+        self.reloading = Some((load, config));
+        self
     }
 
     /// Serves until SIGTERM or SIGINT, then finishes: requests first, then messages in hand, then the store. A second signal
@@ -193,7 +202,20 @@ impl Server {
         tracing::info!(address = %self.listeners.public_address, version = env!("CARGO_PKG_VERSION"), "listening");
         started(&self.listeners);
 
-        let Self { listeners, settings, app, parts, close_store, tasks } = self;
+        let Self { listeners, settings, mut app, parts, close_store, tasks, reloading } = self;
+        let served = Served::from(app.public);
+        let reloading = match reloading {
+            Some((load, config)) => {
+                let clock = Arc::clone(&parts.clock);
+                let reloader = Arc::new(Reloader::new(load, config, app.rewiring, served.clone(), clock));
+                app.admin = app.admin.merge(reload::router(Arc::clone(&reloader)));
+                Some(tokio::spawn(reload_on(
+                    signal(SignalKind::hangup()).map_err(ServeError::Signals)?,
+                    reloader,
+                )))
+            }
+            None => None,
+        };
         let stop_admin = CancellationToken::new();
         let admin = listeners.admin.map(|listener| {
             let settings = ServerSettings {
@@ -206,7 +228,7 @@ impl Server {
         });
         let draining = app.draining.clone().cancelled_owned();
         let public =
-            tokio::spawn(serve(listeners.public, app.public, Arc::clone(&parts.clock), settings, draining));
+            tokio::spawn(serve(listeners.public, served, Arc::clone(&parts.clock), settings, draining));
         let dispatcher = app.dispatcher.clone();
         let dispatching = tokio::spawn(async move { dispatcher.run().await });
         let purging = tokio::spawn(purge::run(Arc::clone(&parts.store), Arc::clone(&parts.clock)));
@@ -225,6 +247,9 @@ impl Server {
                 tracing::warn!(held, "messages in hand were not finished; whoever starts next sends them");
             }
             purging.abort();
+            if let Some(reloading) = reloading {
+                reloading.abort();
+            }
             stop_admin.cancel();
             if let Some(admin) = admin {
                 let _ = admin.await;
@@ -241,6 +266,14 @@ impl Server {
                 Ok(Ended::AtOnce)
             }
         }
+    }
+}
+
+/// Takes up a changed configuration at each signal.
+async fn reload_on(mut hangup: Signal, reloader: Arc<Reloader>) {
+    while hangup.recv().await.is_some() {
+        // The log says how it went.
+        let _ = reloader.reload_and_tell().await;
     }
 }
 

@@ -6,14 +6,16 @@
 //! - **A dialect**: its router in [`App::new`], merged with the others.
 //! - **A kind of provider**: which addresses it takes, in `address_rule`.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
 use futures::future::BoxFuture;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use watchword_core::address::Channel;
-use watchword_core::delivery::NodeId;
+use watchword_core::delivery::{NodeId, ProviderId};
 use watchword_core::dispatcher::{Carrier, Dispatcher, Route, Routes};
 use watchword_core::engine::{Engine, EngineSettings};
 use watchword_core::error::InvalidInput;
@@ -24,6 +26,7 @@ use watchword_delivery::registry::ProviderSettings;
 use watchword_http::dialects::otpgateway::{self, Access, AddressRule, OtpgatewaySettings, ProviderProfile};
 use watchword_http::front::{Front, Limits};
 use watchword_http::health::{self, Probes};
+use watchword_http::server::Served;
 use watchword_store::{OpenError, SqliteOptions, SqliteStore};
 
 use crate::config::{Config, ConfiguredProvider, StoreUrl};
@@ -64,6 +67,8 @@ pub struct App {
     pub admin: Router,
     /// To be canceled once the server is going down.
     pub draining: CancellationToken,
+    /// Puts together anew what another configuration changes.
+    pub rewiring: Rewiring,
 }
 
 impl App {
@@ -77,13 +82,18 @@ impl App {
         metrics: Arc<Metrics>,
         listen: SocketAddr,
     ) -> Result<Self, InvalidInput> {
-        let dispatcher = Dispatcher::new(parts.clone(), node_id(&*parts.random)?, routes(config));
-        let settings = EngineSettings { guess: config.guess.rule(), lookup: config.guess.lookup_rule() };
-        let engine = Engine::new(parts.clone(), dispatcher.clone(), settings);
+        let carriers = Carriers::default().of(config);
+        let dispatcher = Dispatcher::new(parts.clone(), node_id(&*parts.random)?, carriers.routes(config));
         let limits = Limits { max_concurrent: config.server.max_concurrent_requests, ..Limits::default() };
         let front = Front::new(Arc::clone(&parts.clock), &*parts.random, Arc::clone(&parts.observer), limits);
-        let settings = Arc::new(otpgateway_settings(config, listen)?);
-        let public = otpgateway::router(engine.clone(), settings, front);
+        let rewiring = Rewiring {
+            parts: parts.clone(),
+            dispatcher: dispatcher.clone(),
+            front,
+            listen,
+            carriers: Mutex::new(carriers),
+        };
+        let (public, engine) = rewiring.public(config)?;
         let draining = CancellationToken::new();
         let exposition =
             Exposition::new(metrics, Arc::clone(&parts.store), Arc::clone(&parts.clock), dispatcher.clone());
@@ -96,7 +106,77 @@ impl App {
                 Box::pin(async move { exposition.text().await })
             }),
         });
-        Ok(Self { dispatcher, public, admin, draining })
+        Ok(Self { dispatcher, public, admin, draining, rewiring })
+    }
+}
+
+/// Puts together anew what another configuration changes, while the server runs.
+pub struct Rewiring {
+    parts: Parts,
+    dispatcher: Dispatcher,
+    front: Front,
+    listen: SocketAddr,
+    carriers: Mutex<Carriers>,
+}
+
+impl Rewiring {
+    fn public(&self, config: &Config) -> Result<(Router, Engine), InvalidInput> {
+        let settings = EngineSettings { guess: config.guess.rule(), lookup: config.guess.lookup_rule() };
+        let engine = Engine::new(self.parts.clone(), self.dispatcher.clone(), settings);
+        let settings = Arc::new(otpgateway_settings(config, self.listen)?);
+        Ok((otpgateway::router(engine.clone(), settings, self.front.clone()), engine))
+    }
+
+    /// Serves by `config` from here on. A provider whose settings did not change goes on as it is: with its connections, its
+    /// bulkhead and its breaker. Routes that are gone stay for requests that came before; what is given back is to be
+    /// called once those are answered.
+    ///
+    /// # Errors
+    /// A name in the configuration is none that the domain takes. Nothing has changed then.
+    pub fn take_up(
+        &self,
+        config: &Config,
+        served: &Served,
+    ) -> Result<impl FnOnce() + Send + 'static, InvalidInput> {
+        let (public, _) = self.public(config)?;
+        let mut carriers = self.carriers.lock();
+        *carriers = carriers.of(config);
+        let routes = carriers.routes(config);
+        self.dispatcher.replace_routes(routes.clone().beside(&self.dispatcher.routes()));
+        served.replace(public);
+        let joined = self.dispatcher.routes();
+        let dispatcher = self.dispatcher.clone();
+        Ok(move || {
+            // Otherwise they were replaced again, and whoever did that looks after them.
+            if Arc::ptr_eq(&joined, &dispatcher.routes()) {
+                dispatcher.replace_routes(routes);
+            }
+        })
+    }
+}
+
+/// The providers that are in use, each with its bulkhead and breaker.
+#[derive(Default)]
+struct Carriers(BTreeMap<ProviderId, (ConfiguredProvider, Arc<Carrier>)>);
+
+impl Carriers {
+    /// Those that `config` asks for: as they are where their settings are the same, else new ones.
+    fn of(&self, config: &Config) -> Self {
+        let carrier = |(id, configured): (&ProviderId, &ConfiguredProvider)| {
+            let same = self.0.get(id).filter(|(known, _)| known.is_same_as(configured)).cloned();
+            let new = || (configured.clone(), Carrier::new(Arc::clone(&configured.provider)));
+            (id.clone(), same.unwrap_or_else(new))
+        };
+        Self(config.providers.iter().map(carrier).collect())
+    }
+
+    /// Routes that share a provider share its bulkhead and breaker.
+    fn routes(&self, config: &Config) -> Routes {
+        let route = |(name, providers): (&RouteName, &Vec<ProviderId>)| {
+            let carriers = providers.iter().filter_map(|id| self.0.get(id));
+            (name.clone(), Route::new(carriers.map(|(_, carrier)| Arc::clone(carrier)).collect()))
+        };
+        config.routes.iter().map(route).collect()
     }
 }
 
@@ -105,20 +185,6 @@ fn node_id(random: &dyn Random) -> Result<NodeId, InvalidInput> {
     let mut bytes = [0; 8];
     random.fill(&mut bytes);
     NodeId::new(&format!("{:016x}", u64::from_be_bytes(bytes)))
-}
-
-fn routes(config: &Config) -> Routes {
-    // Routes that share a provider share its bulkhead and breaker.
-    let carriers: std::collections::BTreeMap<_, _> = config
-        .providers
-        .iter()
-        .map(|(id, configured)| (id, Carrier::new(Arc::clone(&configured.provider))))
-        .collect();
-    let route = |(name, providers): (&RouteName, &Vec<_>)| {
-        let carriers = providers.iter().filter_map(|id| carriers.get(id).cloned());
-        (name.clone(), Route::new(carriers.collect()))
-    };
-    config.routes.iter().map(route).collect()
 }
 
 fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<OtpgatewaySettings, InvalidInput> {

@@ -10,8 +10,9 @@ use watchword_delivery::registry::Registry;
 use super::{CommandError, block_on, environment, listen_address};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Flag, Sources};
-use crate::lifecycle::{Ended, Listeners, Machine, Server, allow_many_files};
+use crate::lifecycle::{Ended, Listeners, Machine, ServeError, Server, allow_many_files};
 use crate::random::OsRandom;
+use crate::reload::Load;
 use crate::telemetry::log;
 
 const EXAMPLE: &str = "\
@@ -29,7 +30,8 @@ The least that works in a watchword.toml:
 ///
 /// Settings come from watchword.toml, then from the environment (WATCHWORD_GUESS__BURST is `guess.burst`), then from the
 /// options below; later ones win. All that is wrong with them is told at once. SIGTERM or Ctrl-C stops it: requests and
-/// messages in hand are finished first; a second one stops it at once.
+/// messages in hand are finished first; a second one stops it at once. SIGHUP takes up a changed configuration; with a mistake
+/// in it nothing changes, and the log says what is wrong.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Options {
@@ -54,16 +56,17 @@ pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
         flags: listen.into_iter().collect(),
         ..Sources::default()
     };
-    let config = config::load(sources, &Registry::new(Arc::clone(&clock) as _))?;
+    let registry = Registry::new(Arc::clone(&clock) as _);
+    let load = move || config::load(sources.clone(), &registry);
+    let config = load()?;
     log::start(&config.log);
     allow_many_files(&config);
-    block_on(serve(config, clock))
+    block_on(serve(config, Arc::new(load), clock))
 }
 
-async fn serve(config: Config, clock: Arc<SystemClock>) -> Result<Ended, crate::lifecycle::ServeError> {
+async fn serve(config: Config, load: Load, clock: Arc<SystemClock>) -> Result<Ended, ServeError> {
     let listeners = Listeners::bind(&config).await?;
     let machine = Machine { clock, random: Arc::new(OsRandom) };
     let server = Server::prepare(&config, listeners, machine).await?;
-    drop(config);
-    server.run(|_| ()).await
+    server.reloading(load, config).run(|_| ()).await
 }

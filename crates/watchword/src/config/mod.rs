@@ -112,6 +112,15 @@ pub struct ConfiguredProvider {
     pub settings: ProviderSettings,
     /// The provider.
     pub provider: Arc<dyn Provider>,
+    /// The section as it was written.
+    written: Node,
+}
+
+impl ConfiguredProvider {
+    /// Whether both were made of the same settings, wherever those were set.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.written.value == other.written.value
+    }
 }
 
 impl fmt::Debug for ConfiguredProvider {
@@ -227,7 +236,7 @@ fn providers(
         let Some(settings) = provider_settings(name, section.clone(), problems) else { continue };
         match registry.build(id.clone(), &settings) {
             Ok(provider) => {
-                providers.insert(id, ConfiguredProvider { settings, provider });
+                providers.insert(id, ConfiguredProvider { settings, provider, written: section.clone() });
             }
             Err(error) => problems.push(provider_problem(root, name, &error)),
         }

@@ -40,7 +40,7 @@ pub(super) struct Node {
     pub(super) origin: Origin,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) enum Value {
     Table(BTreeMap<String, Node>),
     Array(Vec<Node>),
@@ -49,6 +49,13 @@ pub(super) enum Value {
     Boolean(bool),
     /// What no setting takes: dates, fractions.
     Other(&'static str),
+}
+
+/// Nodes of the same value are the same, wherever they were set.
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
 }
 
 impl Node {

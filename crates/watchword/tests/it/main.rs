@@ -5,6 +5,7 @@
 mod dev;
 mod failures;
 mod inbox;
+mod reload;
 mod serve;
 mod stopping;
 mod support;
