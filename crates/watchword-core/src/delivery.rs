@@ -34,6 +34,12 @@ impl DeliveryId {
         Self(uuid::Builder::from_custom_bytes(time_ordered_bytes(now, random)).into_uuid())
     }
 
+    /// The lowest id that a delivery of that time may have.
+    pub fn first_at(at: Timestamp) -> Self {
+        let time = u128::from(at.as_millis().max(0).cast_unsigned());
+        Self(Uuid::from_u128(time << 80))
+    }
+
     /// The id whose UUID this is.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
@@ -174,6 +180,17 @@ impl DeliveryState {
     /// Whether it is still to be sent.
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Due | Self::Claimed)
+    }
+
+    /// How it ended, if it did.
+    pub const fn ended(self) -> Option<Ended> {
+        match self {
+            Self::Due | Self::Claimed => None,
+            Self::Accepted => Some(Ended::Accepted),
+            Self::Failed => Some(Ended::Failed),
+            Self::Expired => Some(Ended::Expired),
+            Self::Canceled => Some(Ended::Canceled),
+        }
     }
 }
 
@@ -383,6 +400,24 @@ impl From<Ended> for DeliveryState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_grow_with_time_from_the_first_of_each_millisecond() {
+        struct Every(u8);
+        impl Random for Every {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(self.0);
+            }
+        }
+        let at = Timestamp::from_millis(1_770_000_000_000);
+        let (first, next) =
+            (DeliveryId::first_at(at), DeliveryId::first_at(Timestamp::from_millis(at.as_millis() + 1)));
+        for random in [0, 0xFF] {
+            let id = DeliveryId::generate(at, &Every(random));
+            assert!(first < id && id < next, "{first} {id} {next}");
+        }
+        assert_eq!(DeliveryId::first_at(Timestamp::from_millis(-1)).as_uuid(), &Uuid::nil());
+    }
 
     #[test]
     fn a_message_survives_the_outbox_to_the_byte() {

@@ -121,6 +121,11 @@ impl Sealed {
         &self.0
     }
 
+    /// The key that it is under; `None` when it is too short to be sealed at all.
+    pub fn key(&self) -> Option<KeyId> {
+        self.0.first_chunk().copied().map(KeyId::from_bytes)
+    }
+
     /// Its bytes, for a store.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 use watchword_core::address::{Channel, Target};
+use watchword_core::delivery::{Delivery, DeliveryId};
 use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::{Namespace, Partition};
 use watchword_core::ports::{
-    Check, CheckOutcome, ClaimDue, Claimed, DeleteOutcome, Enqueue, Extend, Fenced, NewestTarget, Purged,
-    Receipt, Resend, Retention, SealedRow, Select, SendOutcome, SetAddress, Settlement, Start, StartOutcome,
-    Store, StoreError, StoreStats,
+    Check, CheckOutcome, ClaimDue, Claimed, DeleteOutcome, DeliveryQuery, Enqueue, Extend, Fenced, Hasten,
+    HastenOutcome, KeyUse, NewestTarget, Purged, Receipt, Resend, Retention, SealedRow, Select, SendOutcome,
+    SetAddress, Settlement, Start, StartOutcome, Store, StoreError, StoreStats,
 };
 use watchword_core::throttle::{ThrottleRule, ThrottleRules};
 use watchword_core::time::Timestamp;
@@ -151,6 +152,18 @@ impl Store for Memory {
         Ok(self.state().receipt(receipt))
     }
 
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Delivery>, StoreError> {
+        Ok(self.state().deliveries(&query))
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        Ok(self.state().delivery(id))
+    }
+
+    async fn hasten(&self, hasten: Hasten) -> Result<HastenOutcome, StoreError> {
+        Ok(self.state().hasten(&hasten))
+    }
+
     async fn unlock(&self, namespace: Namespace, subjects: Vec<SubjectKey>) -> Result<bool, StoreError> {
         Ok(self.state().unlock(&namespace, &subjects))
     }
@@ -170,6 +183,10 @@ impl Store for Memory {
     async fn register_keys(&self, keys: Vec<KeyId>) -> Result<(), StoreError> {
         self.state().register_keys(keys);
         Ok(())
+    }
+
+    async fn key_uses(&self, now: Timestamp) -> Result<Vec<KeyUse>, StoreError> {
+        Ok(self.state().key_uses(now))
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

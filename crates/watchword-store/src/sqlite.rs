@@ -7,6 +7,7 @@
 mod checkpoint;
 mod counts;
 mod deliveries;
+mod history;
 mod job;
 mod open;
 mod operations;
@@ -30,12 +31,13 @@ use futures::channel::oneshot;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use watchword_core::address::{Channel, Target};
+use watchword_core::delivery::{Delivery, DeliveryId};
 use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::{Namespace, Partition};
 use watchword_core::ports::{
-    Check, CheckOutcome, ClaimDue, Claimed, DeleteOutcome, Enqueue, Extend, Fenced, NewestTarget, Observer,
-    Purged, Receipt, Resend, Retention, SealedRow, Select, SendOutcome, SetAddress, Settlement, Silent,
-    Start, StartOutcome, Store, StoreError, StoreStats,
+    Check, CheckOutcome, ClaimDue, Claimed, DeleteOutcome, DeliveryQuery, Enqueue, Extend, Fenced, Hasten,
+    HastenOutcome, KeyUse, NewestTarget, Observer, Purged, Receipt, Resend, Retention, SealedRow, Select,
+    SendOutcome, SetAddress, Settlement, Silent, Start, StartOutcome, Store, StoreError, StoreStats,
 };
 use watchword_core::throttle::{ThrottleRule, ThrottleRules};
 use watchword_core::time::Timestamp;
@@ -343,6 +345,19 @@ impl Store for SqliteStore {
         self.write(Room::Ordinary, move |rows| deliveries::receipt(rows, receipt)).await
     }
 
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Delivery>, StoreError> {
+        self.read(move |rows| history::deliveries(rows, &query)).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        self.read(move |rows| history::delivery(rows, id)).await
+    }
+
+    async fn hasten(&self, hasten: Hasten) -> Result<HastenOutcome, StoreError> {
+        let records = self.records();
+        self.write(Room::Reserved, move |rows| operations::hasten(rows, &hasten, records)).await
+    }
+
     async fn unlock(&self, namespace: Namespace, subjects: Vec<SubjectKey>) -> Result<bool, StoreError> {
         self.write(Room::Reserved, move |rows| {
             let mut any = false;
@@ -386,6 +401,10 @@ impl Store for SqliteStore {
 
     async fn register_keys(&self, keys: Vec<KeyId>) -> Result<(), StoreError> {
         self.write(Room::Ordinary, move |rows| counts::register_keys(rows, &keys)).await
+    }
+
+    async fn key_uses(&self, now: Timestamp) -> Result<Vec<KeyUse>, StoreError> {
+        self.read(move |rows| counts::key_uses(rows, now)).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -41,6 +41,9 @@ const fn must_break(fault: Fault) -> &'static [&'static str] {
             "outbox::without_a_claimant_messages_wait_for_a_claim",
             "outbox::a_dead_nodes_message_is_taken_over_under_a_higher_fence",
             "upkeep::the_store_knows_how_much_it_holds",
+            "upkeep::a_key_is_needed_while_something_is_under_it",
+            "deliveries::a_delivery_is_found_by_its_id_from_beginning_to_end",
+            "deliveries::a_list_is_read_page_by_page",
         ],
         Fault::ExpiryIgnored => &[
             "checking::a_code_is_right_until_the_moment_it_expires",
@@ -52,6 +55,7 @@ const fn must_break(fault: Fault) -> &'static [&'static str] {
             "guessing::no_send_and_no_new_code_refills_the_guesses",
             "races::wrong_checks_never_pass_the_guess_limits",
         ],
+        Fault::HastenedWhileHeld => &["deliveries::a_message_that_somebody_has_is_not_hastened"],
     }
 }
 

@@ -7,6 +7,7 @@ mod fresh;
 mod outcome;
 
 pub mod checking;
+pub mod deliveries;
 pub mod ending;
 pub mod guessing;
 pub mod looking;
@@ -149,6 +150,17 @@ macro_rules! every_promise {
                 settlements_are_answered_one_by_one
                 a_wrong_namespace_settles_nothing
             }
+            deliveries {
+                a_delivery_is_found_by_its_id_from_beginning_to_end
+                open_ones_and_records_are_listed_together_the_newest_first
+                a_list_is_read_page_by_page
+                a_list_holds_what_was_asked_for_and_nothing_else
+                a_record_is_found_for_a_week
+                a_message_that_waits_can_be_hastened
+                a_message_that_somebody_has_is_not_hastened
+                what_ended_is_not_hastened
+                a_message_past_its_time_ends_where_it_would_be_hastened
+            }
             looking {
                 a_live_one_is_found_by_every_name_it_has
                 one_that_is_over_is_found_by_vid_while_it_is_kept
@@ -170,6 +182,7 @@ macro_rules! every_promise {
                 what_was_purged_is_gone_for_good
                 a_receipt_finds_its_record_for_a_week
                 keys_are_registered_once_each
+                a_key_is_needed_while_something_is_under_it
                 the_store_knows_how_much_it_holds
                 an_empty_store_is_ready
             }

@@ -1,6 +1,8 @@
 //! What is asked of a store about the outbox, and what comes of it.
 
-use crate::delivery::{Claim, Claimant, DeliveryAttempt, DeliveryId, ProviderId, Verdict};
+use crate::delivery::{
+    Claim, Claimant, DeliveryAttempt, DeliveryId, DeliveryState, Ended, ProviderId, Verdict,
+};
 use crate::namespace::{Namespace, Partition};
 use crate::time::Timestamp;
 
@@ -76,4 +78,44 @@ pub struct Receipt {
     pub message_id: String,
     /// The provider's word, for support.
     pub status: String,
+}
+
+/// Which deliveries an operator wants to see, open ones and records alike: all that fit every field, the highest id first. Ids grow
+/// with time, so that is the newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryQuery {
+    /// Of this namespace; `None`: of all.
+    pub namespace: Option<Namespace>,
+    /// In this state; `None`: in any.
+    pub state: Option<DeliveryState>,
+    /// With this id or a higher one; [`DeliveryId::first_at`] makes one of a time. `None`: from the first on.
+    pub from: Option<DeliveryId>,
+    /// With a lower id than this, as the last one of the page before has; `None`: up to the newest.
+    pub before: Option<DeliveryId>,
+    /// So many at most.
+    pub max: usize,
+}
+
+/// Makes a delivery that waits due at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hasten {
+    /// Whose.
+    pub namespace: Namespace,
+    /// The time.
+    pub now: Timestamp,
+    /// Which delivery.
+    pub id: DeliveryId,
+}
+
+/// What came of a [`Hasten`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HastenOutcome {
+    /// It is due now; whoever claims next gets it.
+    Hastened,
+    /// A node has it, and it stays as it is.
+    Claimed,
+    /// It ended: before, or just now, for its time is over. Its message is erased.
+    Ended(Ended),
+    /// There is no such delivery in that namespace, or no record of it any more.
+    Gone,
 }

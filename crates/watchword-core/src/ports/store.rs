@@ -10,8 +10,11 @@ use super::operations::{
     Check, CheckOutcome, DeleteOutcome, Enqueue, NewestTarget, Resend, SealedRow, Select, SendOutcome,
     SetAddress, Start, StartOutcome,
 };
-use super::outbox::{ClaimDue, Claimed, Extend, Fenced, Receipt, Settlement};
+use super::outbox::{
+    ClaimDue, Claimed, DeliveryQuery, Extend, Fenced, Hasten, HastenOutcome, Receipt, Settlement,
+};
 use crate::address::{Channel, Target};
+use crate::delivery::{Delivery, DeliveryId};
 use crate::key::{KeyId, SubjectKey};
 use crate::namespace::{Namespace, Partition};
 use crate::throttle::{ThrottleRule, ThrottleRules};
@@ -80,6 +83,19 @@ pub struct StoreStats {
     pub outbox: u64,
     /// When the first of them is due, or its lease ends.
     pub oldest_due: Option<Timestamp>,
+}
+
+/// What still needs a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The key.
+    pub key: KeyId,
+    /// Verifications whose passcode is under it and that are kept still.
+    pub verifications: u64,
+    /// Messages sealed under it that are still to be sent.
+    pub messages: u64,
+    /// From then on none of them needs it.
+    pub until: Timestamp,
 }
 
 /// Keeps the state of all verifications and deliveries.
@@ -151,6 +167,15 @@ pub trait Store: Send + Sync + 'static {
     /// Records a provider's later word. `false`: no record of that message.
     async fn receipt(&self, receipt: Receipt) -> Result<bool, StoreError>;
 
+    /// The deliveries that a query is about: those still to be sent, and the records of others as long as they are kept.
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Delivery>, StoreError>;
+
+    /// The delivery with that id, open or the record of it, whatever its namespace.
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
+
+    /// Makes a delivery that waits, for its next try or its time, due at once.
+    async fn hasten(&self, hasten: Hasten) -> Result<HastenOutcome, StoreError>;
+
     /// Forgets the wrong guesses counted in these rows. `false`: there were none.
     async fn unlock(&self, namespace: Namespace, subjects: Vec<SubjectKey>) -> Result<bool, StoreError>;
 
@@ -165,6 +190,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds keys to that list.
     async fn register_keys(&self, keys: Vec<KeyId>) -> Result<(), StoreError>;
+
+    /// What needs which key at `now`, in the order of the keys' ids; a key that nothing needs is not in the list. May read all there is:
+    /// for operators, not for the path of a request. Counts of guesses and sends don't tell which key they are under, and are left out.
+    async fn key_uses(&self, now: Timestamp) -> Result<Vec<KeyUse>, StoreError>;
 
     /// Whether it can take work now.
     async fn ready(&self) -> Result<(), StoreError>;

@@ -1,7 +1,7 @@
 //! The life of a delivery: due, claimed under a fence, ended.
 
 use crate::delivery::{Claimant, Delivery, DeliveryState, Ended, Verdict};
-use crate::ports::{Extend, Fenced, Settlement};
+use crate::ports::{Extend, Fenced, HastenOutcome, Settlement};
 use crate::time::Timestamp;
 
 /// What a claim makes of a delivery.
@@ -67,6 +67,25 @@ pub fn settle(mut delivery: Delivery, settlement: Settlement, now: Timestamp) ->
         Verdict::Retry { at } if at >= delivery.expires_at => end_delivery(delivery, Ended::Expired, now),
         Verdict::Retry { at } => Delivery { state: DeliveryState::Due, due_at: at, ..delivery },
     })
+}
+
+/// Decides what hastening makes of a delivery: what to store and the outcome, or the outcome alone where it stays as it is.
+///
+/// # Errors
+/// A node has it, or it ended.
+pub fn hasten(delivery: Delivery, now: Timestamp) -> Result<(Delivery, HastenOutcome), HastenOutcome> {
+    if let Some(ended) = delivery.state.ended() {
+        return Err(HastenOutcome::Ended(ended));
+    }
+    if delivery.state == DeliveryState::Claimed {
+        return Err(HastenOutcome::Claimed);
+    }
+    if now >= delivery.expires_at {
+        let expired = end_delivery(delivery, Ended::Expired, now);
+        return Ok((expired, HastenOutcome::Ended(Ended::Expired)));
+    }
+    let due_at = delivery.due_at.min(now);
+    Ok((Delivery { due_at, ..delivery }, HastenOutcome::Hastened))
 }
 
 /// What an open delivery is once canceled; `None`: it ended before.

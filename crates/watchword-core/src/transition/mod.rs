@@ -19,7 +19,7 @@ mod tests;
 
 pub use check::{CheckWrite, RowChange, RowWrite, check, guess_subject};
 pub use close::{CancelWrite, cancel, delete_if_approved};
-pub use deliver::{ClaimDecision, cancel_delivery, claim, end_delivery, extend, settle};
+pub use deliver::{ClaimDecision, cancel_delivery, claim, end_delivery, extend, hasten, settle};
 pub use look_up::{LookUpWrite, look_up};
 pub use send::{SendWrite, enqueue, resend, set_address};
 pub use start::{StartView, StartWrite, start};

@@ -19,11 +19,13 @@ pub enum Fault {
     ExpiryIgnored,
     /// A wrong guess sets the count of wrong guesses back, as a right one does.
     ResetOnWrongGuess,
+    /// Hastening takes a message away from the node that is sending it.
+    HastenedWhileHeld,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ReadThenWrite,
         Self::CountAfterCompare,
         Self::UnfencedSettle,
@@ -31,6 +33,7 @@ impl Fault {
         Self::LostOutboxRow,
         Self::ExpiryIgnored,
         Self::ResetOnWrongGuess,
+        Self::HastenedWhileHeld,
     ];
 
     /// Breaks what a check is given.

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
-use watchword_core::delivery::{Claim, Delivery, DeliveryAttempt, Ended};
-use watchword_core::ports::{ClaimDue, Claimed, Extend, Fenced, Receipt, Settlement};
+use watchword_core::delivery::{Claim, Delivery, DeliveryAttempt, DeliveryId, DeliveryState, Ended};
+use watchword_core::ports::{
+    ClaimDue, Claimed, DeliveryQuery, Extend, Fenced, Hasten, HastenOutcome, Receipt, Settlement,
+};
 use watchword_core::time::Timestamp;
 use watchword_core::transition::{self, ClaimDecision};
 use watchword_core::verification::{Verification, Vid};
@@ -104,6 +106,40 @@ impl State {
             detail: None,
         });
         true
+    }
+
+    pub(super) fn deliveries(&self, query: &DeliveryQuery) -> Vec<Delivery> {
+        let DeliveryQuery { namespace, state, from, before, max } = query;
+        let fits = |delivery: &&Delivery| {
+            namespace.as_ref().is_none_or(|namespace| delivery.namespace == *namespace)
+                && state.is_none_or(|state| delivery.state == state)
+                && from.is_none_or(|from| delivery.id >= from)
+                && before.is_none_or(|before| delivery.id < before)
+        };
+        let mut found: Vec<Delivery> = self.deliveries.iter().filter(fits).cloned().collect();
+        found.sort_by_key(|delivery| std::cmp::Reverse(delivery.id));
+        found.truncate(*max);
+        found
+    }
+
+    pub(super) fn delivery(&self, id: DeliveryId) -> Option<Delivery> {
+        self.deliveries.iter().find(|delivery| delivery.id == id).cloned()
+    }
+
+    pub(super) fn hasten(&mut self, hasten: &Hasten) -> HastenOutcome {
+        let found = self.delivery(hasten.id).filter(|delivery| delivery.namespace == hasten.namespace);
+        let Some(mut delivery) = found else { return HastenOutcome::Gone };
+        if self.has(Fault::HastenedWhileHeld) && delivery.state == DeliveryState::Claimed {
+            delivery.state = DeliveryState::Due;
+        }
+        match transition::hasten(delivery, hasten.now) {
+            Ok((stored, outcome)) => {
+                self.put_delivery(stored);
+                self.drop_unwanted_records();
+                outcome
+            }
+            Err(outcome) => outcome,
+        }
     }
 
     /// Stores a delivery in place of the one with its id.

@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
+
 use watchword_core::keyring::KeyId;
-use watchword_core::ports::{Purged, StoreStats};
+use watchword_core::ports::{KeyUse, Purged, StoreStats};
 use watchword_core::time::Timestamp;
 
 use super::state::State;
@@ -32,6 +34,23 @@ impl State {
 
     pub(super) fn keys(&self) -> Vec<KeyId> {
         self.keys.iter().copied().collect()
+    }
+
+    pub(super) fn key_uses(&self, now: Timestamp) -> Vec<KeyUse> {
+        let mut uses = BTreeMap::new();
+        let kept = self.verifications.iter().filter(|row| now < row.garbage_at());
+        let kept = kept.map(|row| (row.passcode.check.key, 1, 0, row.garbage_at()));
+        let messages = self
+            .deliveries
+            .iter()
+            .filter_map(|delivery| Some((delivery.message.as_ref()?.key()?, 0, 1, delivery.expires_at)));
+        for (key, verifications, messages, until) in kept.chain(messages) {
+            let entry = uses.entry(key).or_insert(KeyUse { key, verifications: 0, messages: 0, until });
+            entry.verifications += verifications;
+            entry.messages += messages;
+            entry.until = entry.until.max(until);
+        }
+        uses.into_values().collect()
     }
 
     pub(super) fn register_keys(&mut self, keys: Vec<KeyId>) {

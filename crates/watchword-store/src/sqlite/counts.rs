@@ -1,11 +1,13 @@
 //! What is counted against somebody: wrong guesses, sends, requests that were handled before. And the rules, and the keys.
 
-use rusqlite::{Result, params};
+use std::collections::BTreeMap;
+
+use rusqlite::{Result, Row, params};
 use watchword_core::address::Channel;
 use watchword_core::guess::GuessCount;
 use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::Namespace;
-use watchword_core::ports::Dedupe;
+use watchword_core::ports::{Dedupe, KeyUse};
 use watchword_core::throttle::{SendTimes, Throttle, ThrottleRule, ThrottleRules};
 use watchword_core::time::Timestamp;
 use watchword_core::transition::{CountWrite, SendsView, SendsWrite};
@@ -175,4 +177,30 @@ pub(super) fn keys(tables: &Tables<'_>) -> Result<Vec<KeyId>> {
 pub(super) fn register_keys(tables: &Tables<'_>, keys: &[KeyId]) -> Result<()> {
     let sql = "INSERT OR IGNORE INTO key (id) VALUES (?)";
     keys.iter().try_for_each(|key| tables.execute(sql, [key.as_bytes()]).map(drop))
+}
+
+/// How many verifications are kept under each key, and until when.
+pub(super) const VERIFICATIONS_BY_KEY: &str = "SELECT passcode_key, count(*), max(garbage_at) FROM verification WHERE garbage_at > ? GROUP BY passcode_key";
+
+/// How many messages are to be sent under each key, and until when: a sealed copy begins with its key's id.
+pub(super) const MESSAGES_BY_KEY: &str = "SELECT substr(message, 1, 8), count(*), max(expires_at) FROM outbox
+     WHERE length(message) >= 8 GROUP BY substr(message, 1, 8)";
+
+/// What needs which key.
+pub(super) fn key_uses(tables: &Tables<'_>, now: Timestamp) -> Result<Vec<KeyUse>> {
+    let read = |row: &Row<'_>| {
+        let mut columns = Columns::of(row);
+        Ok((KeyId::from_bytes(columns.bytes()?), columns.unsigned()?, columns.time()?))
+    };
+    let none = |key, until| KeyUse { key, verifications: 0, messages: 0, until };
+    let mut uses: BTreeMap<KeyId, KeyUse> = BTreeMap::new();
+    for (key, verifications, until) in tables.all(VERIFICATIONS_BY_KEY, [now.as_millis()], read)? {
+        uses.insert(key, KeyUse { verifications, ..none(key, until) });
+    }
+    for (key, messages, until) in tables.all(MESSAGES_BY_KEY, [], read)? {
+        let entry = uses.entry(key).or_insert_with(|| none(key, until));
+        entry.messages = messages;
+        entry.until = entry.until.max(until);
+    }
+    Ok(uses.into_values().collect())
 }

@@ -22,6 +22,7 @@ macro_rules! select_open {
         )
     };
 }
+pub(super) use select_open;
 
 /// Puts one into the outbox.
 pub(super) fn insert(tables: &Tables<'_>, delivery: &Delivery) -> Result<()> {
@@ -202,7 +203,8 @@ fn message_id(delivery: &Delivery) -> Option<(&str, &str)> {
     Some((&last.provider, last.message_id.as_deref()?))
 }
 
-fn delivery(columns: &mut Columns<'_, '_>) -> Result<Delivery> {
+/// Reads the columns that [`select_open`] names.
+pub(super) fn delivery(columns: &mut Columns<'_, '_>) -> Result<Delivery> {
     Ok(Delivery {
         id: DeliveryId::from_uuid(columns.uuid()?),
         vid: Vid::from_uuid(columns.uuid()?),

@@ -7,8 +7,8 @@ use watchword_core::address::Target;
 use watchword_core::delivery::{Claim, Delivery, Ended};
 use watchword_core::namespace::Namespace;
 use watchword_core::ports::{
-    Check, CheckOutcome, ClaimDue, Claimed, DeleteOutcome, Enqueue, Extend, Fenced, NewestTarget, Resend,
-    Select, Selector, SendOutcome, SetAddress, Settlement, Start, StartOutcome,
+    Check, CheckOutcome, ClaimDue, Claimed, DeleteOutcome, Enqueue, Extend, Fenced, Hasten, HastenOutcome,
+    NewestTarget, Resend, Select, Selector, SendOutcome, SetAddress, Settlement, Start, StartOutcome,
 };
 use watchword_core::throttle::Throttle;
 use watchword_core::time::Timestamp;
@@ -19,6 +19,7 @@ use watchword_core::verification::{Verification, Vid};
 
 use super::counts;
 use super::deliveries::{self, Records};
+use super::history;
 use super::tables::Tables;
 use super::verifications::{self, Found};
 
@@ -247,6 +248,18 @@ pub(super) fn extend(tables: &Tables<'_>, extend: &Extend, records: Records) -> 
         Some(Ok(extended)) => deliveries::store(tables, &extended, records).map(|()| Fenced::Done),
         Some(Err(fenced)) => Ok(fenced),
         None => Ok(Fenced::Stale),
+    }
+}
+
+pub(super) fn hasten(tables: &Tables<'_>, hasten: &Hasten, records: Records) -> Result<HastenOutcome> {
+    let found = match deliveries::open(tables, &hasten.namespace, hasten.id)? {
+        Some(open) => Some(open),
+        None => history::record(tables, hasten.id)?.filter(|record| record.namespace == hasten.namespace),
+    };
+    match found.map(|delivery| transition::hasten(delivery, hasten.now)) {
+        Some(Ok((stored, outcome))) => deliveries::store(tables, &stored, records).map(|()| outcome),
+        Some(Err(outcome)) => Ok(outcome),
+        None => Ok(HastenOutcome::Gone),
     }
 }
 

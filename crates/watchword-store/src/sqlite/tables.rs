@@ -10,14 +10,16 @@ use siphasher::sip::SipHasher13;
 pub(super) const OLD_RECORDS: &str = "DELETE FROM delivery_record WHERE ended_at <= ?1 AND number IN
          (SELECT number FROM delivery_record ORDER BY number LIMIT ?2)";
 
-/// What may walk a table: counting, tables of a few rows, and what stops after a few.
+/// What may walk a table: counting, tables of a few rows, what stops after a few, and what only operators ask.
 #[cfg(debug_assertions)]
-const WALKS: [&str; 5] = [
+const WALKS: [&str; 7] = [
     OLD_RECORDS,
     "SELECT count(*) FROM verification",
     "SELECT count(*) FROM outbox",
     "SELECT id FROM key ORDER BY id",
     "DELETE FROM probe",
+    super::counts::VERIFICATIONS_BY_KEY,
+    super::counts::MESSAGES_BY_KEY,
 ];
 
 /// The tables, as one thread sees them.

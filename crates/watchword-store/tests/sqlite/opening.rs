@@ -7,7 +7,7 @@ use watchword_core::delivery::DeliveryState;
 use watchword_core::ports::{ClaimDue, StartOutcome, Store};
 use watchword_store::{OpenError, SqliteOptions, SqliteStore};
 
-use crate::sample::{NOW, Samples, open};
+use crate::sample::{NOW, Samples, accepted, open};
 
 fn refusal(path: &Path) -> String {
     SqliteStore::open(path, SqliteOptions::default()).unwrap_err().to_string()
@@ -34,14 +34,14 @@ async fn a_database_written_by_a_newer_version_is_refused_and_left_alone() {
     assert_eq!(
         refusal(&path),
         format!(
-            "{} was written by a newer version of Watchword (its schema is 99, this version knows 1); \
+            "{} was written by a newer version of Watchword (its schema is 99, this version knows 2); \
              run that version, or a newer one",
             path.display()
         )
     );
     assert!(matches!(
         SqliteStore::open_shared(&path, SqliteOptions::default()),
-        Err(OpenError::Newer { found: 99, known: 1, .. })
+        Err(OpenError::Newer { found: 99, known: 2, .. })
     ));
     assert!(std::fs::read(&path).unwrap() == before, "the refused database was changed");
 }
@@ -106,7 +106,32 @@ fn a_tool_makes_no_database() {
     assert!(!path.exists());
     std::fs::write(&path, "").unwrap();
     let refused = SqliteStore::open_shared(&path, SqliteOptions::default());
-    assert!(matches!(refused, Err(OpenError::Older { found: 0, known: 1, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(OpenError::Older { found: 0, known: 2, .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_database_of_an_older_version_is_brought_up_to_date_by_the_server_and_never_by_a_tool() {
+    let (_folder, path) = in_folder("watchword.db");
+    let samples = Samples::new();
+    let store = open(&path);
+    let started = store.start(samples.start("john-1", NOW)).await.unwrap();
+    store.settle(NOW, vec![accepted(&started)]).await.unwrap();
+    store.close().await;
+    // As the first version left it.
+    let older = rusqlite::Connection::open(&path).unwrap();
+    older
+        .execute_batch(
+            "DROP INDEX delivery_record_by_id;
+             CREATE INDEX delivery_record_canceled ON delivery_record (id) WHERE state = 5;
+             DELETE FROM refinery_schema_history WHERE version > 1;",
+        )
+        .unwrap();
+    drop(older);
+    let refused = SqliteStore::open_shared(&path, SqliteOptions::default());
+    assert!(matches!(refused, Err(OpenError::Older { found: 1, known: 2, .. })), "{refused:?}");
+    let store = open(&path);
+    let record = store.delivery(accepted(&started).id).await.unwrap().unwrap();
+    assert_eq!(record.state, DeliveryState::Accepted);
 }
 
 #[tokio::test]

@@ -93,6 +93,9 @@ pub(super) enum Operation {
     Receipt {
         nth: usize,
     },
+    Hasten {
+        nth: usize,
+    },
     Unlock {
         tenant: usize,
         address: usize,
@@ -312,6 +315,7 @@ fn delivering() -> impl Strategy<Value = Operation> {
         1 => (nth(), prop_oneof![Just(1_u64), Just(60)])
             .prop_map(|(nth, seconds)| Operation::Extend { nth, seconds }),
         1 => nth().prop_map(|nth| Operation::Receipt { nth }),
+        2 => nth().prop_map(|nth| Operation::Hasten { nth }),
     ]
 }
 

@@ -4,10 +4,11 @@ use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use watchword_core::address::{Channel, Target};
+use watchword_core::delivery::Delivery;
 use watchword_core::keyring::KeyId;
 use watchword_core::ports::{
-    CheckOutcome, ClaimDue, Claimed, DeleteOutcome, Fenced, SealedRow, Select, Selector, SendOutcome,
-    StartOutcome, Store, StoreStats,
+    CheckOutcome, ClaimDue, Claimed, DeleteOutcome, Fenced, HastenOutcome, KeyUse, SealedRow, Select,
+    Selector, SendOutcome, StartOutcome, Store, StoreStats,
 };
 use watchword_core::throttle::ThrottleRules;
 use watchword_core::time::Timestamp;
@@ -16,7 +17,7 @@ use watchword_core::verification::Verification;
 use super::operation::{Operation, Step, history};
 use super::world::{ADDRESSES, CHANNELS, Command, IDS, TENANTS, World};
 use crate::suite::Fresh;
-use crate::suite::story::{Story, external_id, key, namespace, target};
+use crate::suite::story::{EVERY_DELIVERY, Story, external_id, key, namespace, target};
 
 /// The most steps of a history.
 const LONGEST: usize = 60;
@@ -100,6 +101,7 @@ pub(super) enum Answer {
     Target(Option<Target>),
     Claimed(Claimed),
     Fenced(Vec<Fenced>),
+    Hastened(HastenOutcome),
     Is(bool),
     Done,
 }
@@ -153,6 +155,7 @@ async fn give(store: &dyn Store, command: Command, now: Timestamp, is_sharded: b
         Command::Extend(extend) => Answer::Fenced(vec![store.extend(extend).await.expect(works)]),
         Command::Settle(settlements) => Answer::Fenced(store.settle(now, settlements).await.expect(works)),
         Command::Receipt(receipt) => Answer::Is(store.receipt(receipt).await.expect(works)),
+        Command::Hasten(hasten) => Answer::Hastened(store.hasten(hasten).await.expect(works)),
         Command::Unlock(namespace, subject) => {
             Answer::Is(store.unlock(namespace, vec![subject]).await.expect(works))
         }
@@ -177,6 +180,8 @@ struct Seen {
     passcodes: Vec<Option<SealedRow>>,
     rules: Vec<ThrottleRules>,
     stats: StoreStats,
+    deliveries: Vec<Delivery>,
+    key_uses: Vec<KeyUse>,
     keys: Vec<KeyId>,
 }
 
@@ -211,5 +216,14 @@ async fn look(store: &dyn Store, world: &World) -> Seen {
     }
     let mut keys = store.keys().await.expect(works);
     keys.sort_unstable();
-    Seen { by_vid, by_name, passcodes, rules, stats: store.stats().await.expect(works), keys }
+    Seen {
+        by_vid,
+        by_name,
+        passcodes,
+        rules,
+        stats: store.stats().await.expect(works),
+        deliveries: store.deliveries(EVERY_DELIVERY).await.expect(works),
+        key_uses: store.key_uses(now).await.expect(works),
+        keys,
+    }
 }

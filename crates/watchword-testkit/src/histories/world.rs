@@ -7,8 +7,8 @@ use watchword_core::keyring::SubjectKey;
 use watchword_core::namespace::Namespace;
 use watchword_core::passcode::KeyedDigest;
 use watchword_core::ports::{
-    Candidate, Check, Dedupe, Enqueue, Extend, Guess, NewestTarget, Receipt, Resend, Selector, SendOutcome,
-    SetAddress, Settlement, Start, StartOutcome,
+    Candidate, Check, Dedupe, Enqueue, Extend, Guess, Hasten, NewestTarget, Receipt, Resend, Selector,
+    SendOutcome, SetAddress, Settlement, Start, StartOutcome,
 };
 use watchword_core::throttle::{Throttle, ThrottleRule};
 use watchword_core::verification::{ExternalId, Limits, Verification, Vid};
@@ -57,6 +57,7 @@ pub(super) enum Command {
     Extend(Extend),
     Settle(Vec<Settlement>),
     Receipt(Receipt),
+    Hasten(Hasten),
     Unlock(Namespace, SubjectKey),
     Purge,
     RegisterKeys(Vec<u8>),
@@ -211,6 +212,11 @@ impl World {
                 message_id: format!("m-{}", self.accepted.saturating_sub(*nth)),
                 status: "delivered".to_owned(),
             }),
+            Operation::Hasten { nth } => {
+                let delivery = &self.nth_claim(*nth)?.delivery;
+                let namespace = delivery.namespace.clone();
+                Command::Hasten(Hasten { namespace, now: self.story.now, id: delivery.id })
+            }
             Operation::Unlock { tenant, address } => {
                 self.enter(*tenant);
                 let whom = ADDRESSES.iter().chain(&IDS).nth(*address)?;

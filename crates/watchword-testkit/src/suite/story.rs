@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use watchword_core::address::{Address, Channel, Target};
-use watchword_core::delivery::{Claim, Claimant, DeliveryId, Ended, NewDelivery, NodeId, Verdict};
+use watchword_core::delivery::{Claim, Claimant, Delivery, DeliveryId, Ended, NewDelivery, NodeId, Verdict};
 use watchword_core::guess::GuessRule;
 use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::{Namespace, Partition};
 use watchword_core::passcode::{KeyedDigest, PasscodeDigest, Sealed, StoredPasscode};
 use watchword_core::ports::{
-    Candidate, Check, CheckOutcome, ClaimDue, Claimed, Fenced, Guess, OnLive, Purged, Resend, Select,
-    Selector, SendOutcome, Settlement, Start, StartOutcome, Store,
+    Candidate, Check, CheckOutcome, ClaimDue, Claimed, DeliveryQuery, Fenced, Guess, Hasten, HastenOutcome,
+    OnLive, Purged, Resend, Select, Selector, SendOutcome, Settlement, Start, StartOutcome, Store,
 };
 use watchword_core::throttle::{Throttle, ThrottleKind, ThrottleSubject};
 use watchword_core::time::Timestamp;
@@ -150,7 +150,7 @@ impl Story {
         let number = self.next_delivery.fetch_add(1, Ordering::Relaxed);
         let at = u128::try_from(self.now.as_millis()).unwrap();
         NewDelivery {
-            id: DeliveryId::from_uuid(Uuid::from_u128((at << 64) | u128::from(number))),
+            id: DeliveryId::from_uuid(Uuid::from_u128((at << 80) | u128::from(number))),
             route: RouteName::new("main").unwrap(),
             message: Sealed::from_bytes(format!("sealed message {number}").into_bytes()),
             masked_to: "j…@e….com".to_owned(),
@@ -232,6 +232,27 @@ impl Story {
     /// Names verifications of this tenant.
     pub fn select(&self, selector: Selector) -> Select {
         Select { namespace: self.namespace.clone(), now: self.now, selector }
+    }
+
+    /// All deliveries of all tenants, the newest first.
+    pub async fn deliveries(&self) -> Vec<Delivery> {
+        self.list(EVERY_DELIVERY).await
+    }
+
+    /// The deliveries that are asked for.
+    pub async fn list(&self, query: DeliveryQuery) -> Vec<Delivery> {
+        self.store.deliveries(query).await.expect("the store works")
+    }
+
+    /// The delivery with that id.
+    pub async fn delivery(&self, id: DeliveryId) -> Option<Delivery> {
+        self.store.delivery(id).await.expect("the store works")
+    }
+
+    /// Hastens it.
+    pub async fn hasten(&self, id: DeliveryId) -> HastenOutcome {
+        let hasten = Hasten { namespace: self.namespace.clone(), now: self.now, id };
+        self.store.hasten(hasten).await.expect("the store works")
     }
 
     /// How a claim is settled.
@@ -336,6 +357,10 @@ impl Story {
         assert_eq!(claimed, Claimed::default(), "{why}");
     }
 }
+
+/// Asks for all there are.
+pub const EVERY_DELIVERY: DeliveryQuery =
+    DeliveryQuery { namespace: None, state: None, from: None, before: None, max: usize::MAX };
 
 /// It ended so.
 pub const ACCEPTED: Verdict = Verdict::Ended(Ended::Accepted);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use watchword_core::delivery::{DeliveryAttempt, ProviderId};
-use watchword_core::ports::{Fenced, Purged, Receipt, Selector, Settlement, Start, StoreStats};
+use watchword_core::passcode::Sealed;
+use watchword_core::ports::{Fenced, KeyUse, Purged, Receipt, Selector, Settlement, Start, StoreStats};
 use watchword_core::throttle::ThrottleRule;
 
 use super::Fresh;
@@ -159,6 +160,47 @@ pub async fn keys_are_registered_once_each(fresh: Fresh) {
     story.store.register_keys(vec![key(3), key(2)]).await.unwrap();
     story.store.register_keys(Vec::new()).await.unwrap();
     assert_eq!(keys().await, [key(1), key(2), key(3)]);
+}
+
+/// A verification as long as it is kept, a message until it ended: whichever takes longer.
+pub async fn a_key_is_needed_while_something_is_under_it(fresh: Fresh) {
+    let mut story = Story::new(fresh);
+    let uses = async |story: &Story| story.store.key_uses(story.now).await.expect("the store works");
+    assert_eq!(uses(&story).await, []);
+    let under = |number: u8, mut start: Start, kept_after: Duration| {
+        start.candidates[0].passcode.check.key = key(number);
+        let sealed = [&[number; 8][..], b"nonce and so on"].concat();
+        for message in &mut start.candidates[0].deliveries {
+            message.message = Sealed::from_bytes(sealed.clone());
+        }
+        Start { kept_after, ..start }
+    };
+    let began = story.now;
+    // The message of the second is under another key than its passcode, as when one node has promoted a key and another has not.
+    let mut two = under(2, story.by_id("john-2", "111111"), Duration::ZERO);
+    two.candidates[0].deliveries[0].message = Sealed::from_bytes(vec![1; 40]);
+    story.begin(under(2, story.by_target("sms", "+1", "111111"), DAY)).await;
+    let (_, claims) = started(story.start(two).await);
+    story.begin(under(3, story.by_id_without_address("john-3", "111111"), Duration::ZERO)).await;
+    let needs = |number, verifications, messages, until: Duration| KeyUse {
+        key: key(number),
+        verifications,
+        messages,
+        until: began.after(until),
+    };
+    let (one, three) = (needs(1, 0, 1, TTL), needs(3, 1, 0, TTL));
+    assert_eq!(uses(&story).await, [one, needs(2, 2, 1, TTL + DAY), three]);
+    assert_eq!(story.settle(&claims[0], ACCEPTED).await, Fenced::Done);
+    assert_eq!(story.check_ids("john-3", &["111111"]).await, ["unknown key"], "it is no guess");
+    assert_eq!(uses(&story).await, [needs(2, 2, 1, TTL + DAY), three]);
+    story.pass(TTL);
+    // Whatever a purge did not come to yet.
+    let mut left = uses(&story).await;
+    left.iter_mut().for_each(|left| left.messages = 0);
+    assert_eq!(left, [needs(2, 1, 0, TTL + DAY)]);
+    story.pass(DAY);
+    story.claim("b", 10).await;
+    assert_eq!(uses(&story).await, []);
 }
 
 /// Verifications until they are purged, messages until they ended.

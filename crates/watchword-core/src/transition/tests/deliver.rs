@@ -1,8 +1,8 @@
 use super::{LIVES, NOW, delivery, later, message, node, verification};
 use crate::delivery::{Delivery, DeliveryAttempt, DeliveryState, Ended, Verdict};
-use crate::ports::{Extend, Fenced, Settlement};
+use crate::ports::{Extend, Fenced, HastenOutcome, Settlement};
 use crate::time::Timestamp;
-use crate::transition::{ClaimDecision, cancel_delivery, claim, extend, settle};
+use crate::transition::{ClaimDecision, cancel_delivery, claim, extend, hasten, settle};
 
 const ENDS: [(Ended, DeliveryState); 4] = [
     (Ended::Accepted, DeliveryState::Accepted),
@@ -184,5 +184,25 @@ fn what_is_still_to_be_sent_can_be_canceled() {
     }
     for (_, state) in ENDS {
         assert_eq!(cancel_delivery(ended(state), NOW), None, "{state:?}");
+    }
+}
+
+#[test]
+fn only_what_waits_is_hastened() {
+    let due = |due_at| Delivery { state: DeliveryState::Due, due_at, ..delivery() };
+    let hastened = Ok((due(NOW), HastenOutcome::Hastened));
+    let over = Delivery { expires_at: NOW, ..due(later(30)) };
+    let expired = Delivery { state: DeliveryState::Expired, message: None, due_at: NOW, ..over.clone() };
+    for (found, expected) in [
+        (due(later(30)), hastened.clone()),
+        (due(NOW), hastened),
+        (due(Timestamp::default()), Ok((due(Timestamp::default()), HastenOutcome::Hastened))),
+        (delivery(), Err(HastenOutcome::Claimed)),
+        (over, Ok((expired, HastenOutcome::Ended(Ended::Expired)))),
+    ] {
+        assert_eq!(hasten(found.clone(), NOW), expected, "{found:?}");
+    }
+    for (how, state) in ENDS {
+        assert_eq!(hasten(ended(state), NOW), Err(HastenOutcome::Ended(how)));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use watchword_core::address::{Channel, Target};
+use watchword_core::delivery::{Delivery, DeliveryId};
 use watchword_core::key::{KeyId, SubjectKey};
 use watchword_core::namespace::{Namespace, Partition};
 use watchword_core::ports::*;
@@ -90,10 +91,14 @@ pass_on! {
     extend(extend: Extend) -> Fenced;
     settle(now: Timestamp, settlements: Vec<Settlement>) -> Vec<Fenced>;
     receipt(receipt: Receipt) -> bool;
+    deliveries(query: DeliveryQuery) -> Vec<Delivery>;
+    delivery(id: DeliveryId) -> Option<Delivery>;
+    hasten(hasten: Hasten) -> HastenOutcome;
     unlock(namespace: Namespace, subjects: Vec<SubjectKey>) -> bool;
     purge(partition: Partition, now: Timestamp, max: usize) -> Purged;
     stats() -> StoreStats;
     keys() -> Vec<KeyId>;
     register_keys(keys: Vec<KeyId>) -> ();
+    key_uses(now: Timestamp) -> Vec<KeyUse>;
     ready() -> ();
 }
