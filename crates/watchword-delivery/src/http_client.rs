@@ -15,6 +15,8 @@
 //! 400 and 422 are about this one message: whoever chooses addresses must not be able to open the breaker for all others, as
 //! repeated `Transient` would. The last line may as well be our mistake, such as a wrong path: the next provider may do better.
 
+pub(crate) mod reach;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -31,8 +33,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Unused connections are closed after this time.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A reply's body that nobody reads is taken off the wire up to this many bytes, so that the connection can be used again.
-const DRAINED_BYTES: u64 = 64 * 1_024;
+/// A reply's body is taken off the wire up to this many bytes: enough to read, and to use the connection again.
+const DRAINED_BYTES: usize = 64 * 1_024;
 
 /// And for this long at most.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_millis(100);
@@ -102,6 +104,41 @@ impl HttpClient {
     pub(crate) fn refusal(&self, response: &Response) -> Option<Outcome> {
         refusal(response.status(), response.headers(), self.clock.now())
     }
+
+    /// How long the reply asks to wait, whatever its status.
+    pub(crate) fn retry_after(&self, response: &Response) -> Option<Duration> {
+        retry_after(response.headers(), self.clock.now())
+    }
+}
+
+/// A reply's body.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// Its first [`DRAINED_BYTES`]; nobody needs more.
+    Beginning(Vec<u8>),
+    /// The connection broke.
+    Broken,
+}
+
+/// Reads the body, for as long as that takes.
+pub(crate) async fn read(mut response: Response) -> Body {
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(None) => return Body::Whole(bytes),
+            Err(_) => return Body::Broken,
+            Ok(Some(chunk)) => {
+                let room = DRAINED_BYTES - bytes.len();
+                if chunk.len() > room {
+                    bytes.extend_from_slice(&chunk[..room]);
+                    return Body::Beginning(bytes);
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+        }
+    }
 }
 
 /// Gives up on `exchange` after `limit`: by then something may have been written.
@@ -117,13 +154,13 @@ pub(crate) async fn within<T>(
 
 /// Takes the body off the wire so that its connection can be used again; one too long or too slow costs the connection.
 pub(crate) async fn drain(mut response: Response) {
-    if response.content_length().is_some_and(|length| length > DRAINED_BYTES) {
+    if response.content_length().is_some_and(|length| length > DRAINED_BYTES as u64) {
         return;
     }
     let read = async {
         let mut left = DRAINED_BYTES;
         while let Ok(Some(chunk)) = response.chunk().await {
-            match left.checked_sub(chunk.len() as u64) {
+            match left.checked_sub(chunk.len()) {
                 Some(rest) => left = rest,
                 None => return,
             }

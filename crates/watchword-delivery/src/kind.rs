@@ -10,6 +10,7 @@ use watchword_core::ports::{Clock, Provider};
 
 use crate::http_client::HttpClient;
 use crate::inbox::Inbox;
+use crate::smtp::TrustError;
 
 /// What a kind of provider brings along: implemented by its settings.
 pub(crate) trait ProviderKind {
@@ -49,6 +50,11 @@ impl Shared {
         Self { clock, inbox: None, http: Mutex::new(None) }
     }
 
+    /// The time.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     /// The client that providers share, able to speak to `url`.
     pub(crate) fn http(&self, provider: &ProviderId, url: &Url) -> Result<HttpClient, BuildError> {
         let unusable = |source| BuildError::Https { provider: provider.clone(), source };
@@ -75,6 +81,16 @@ pub enum BuildError {
         /// What is wrong with it, to be read after its name.
         problem: &'static str,
     },
+    /// A part of a setting that can't work, such as one template of several.
+    #[error("provider `{provider}`: `{setting}` {problem}")]
+    Part {
+        /// Whose.
+        provider: ProviderId,
+        /// Its name in the configuration, with dots.
+        setting: String,
+        /// What is wrong with it, to be read after its name.
+        problem: String,
+    },
     /// A setting that is no URL.
     #[error("provider `{provider}`: `{setting}` is not a URL; write it like https://example.com/otp")]
     Url {
@@ -93,6 +109,14 @@ pub enum BuildError {
     DevOnly {
         /// Whose.
         provider: ProviderId,
+    },
+    /// No way to verify a mail server.
+    #[error("provider `{provider}`: {source}")]
+    Trust {
+        /// Whose.
+        provider: ProviderId,
+        /// Why not.
+        source: TrustError,
     },
     /// No way to verify a server.
     #[error(

@@ -13,9 +13,13 @@
 //! What every provider promises: one try a call and no retry of its own, an answer within
 //! [`timeout`](watchword_core::ports::Provider::timeout), and no passcode, secret or whole address in a detail or a log.
 
+mod checks;
+pub mod http;
 mod http_client;
 pub mod inbox;
 mod kind;
+pub mod phone;
 pub mod registry;
 pub mod settings;
+pub mod smtp;
 pub mod webhook;

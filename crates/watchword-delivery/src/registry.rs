@@ -7,9 +7,11 @@ use serde::Deserialize;
 use watchword_core::delivery::ProviderId;
 use watchword_core::ports::{Clock, Provider};
 
+use crate::http::HttpSettings;
 use crate::inbox::{Inbox, InboxSettings};
 pub use crate::kind::{BuildError, Presentation};
 use crate::kind::{ProviderKind, Shared};
+use crate::smtp::SmtpSettings;
 use crate::webhook::WebhookSettings;
 
 /// Declares [`ProviderSettings`] from lines of `/// what it does` and `"kind" => Variant(Settings),`.
@@ -18,6 +20,7 @@ macro_rules! providers {
         /// The settings of one provider; `kind` says which kind of provider they are of.
         #[derive(Clone, Debug, Deserialize)]
         #[serde(tag = "kind")]
+        #[expect(clippy::large_enum_variant, reason = "there is one for each configured provider, and that is few")]
         pub enum ProviderSettings {
             $($(#[$doc])* #[serde(rename = $kind)] $variant($settings),)+
         }
@@ -59,8 +62,12 @@ macro_rules! providers {
 }
 
 providers! {
+    /// Sends each message as mail through a mail server.
+    "smtp" => Smtp(SmtpSettings),
     /// Posts each message as JSON to a URL.
     "webhook" => Webhook(WebhookSettings),
+    /// Makes a request of templates, and reads the reply by rules.
+    "http" => Http(HttpSettings),
     /// Keeps messages in memory and shows them on a page; for `watchword dev`.
     "inbox" => Inbox(InboxSettings),
 }

@@ -30,10 +30,10 @@ use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response, Url};
 use watchword_core::delivery::{DeliveryId, Outcome, ProviderId};
-use watchword_core::ports::{Outgoing, Provider};
+use watchword_core::ports::{Outgoing, Probe, Provider};
 
-use crate::http_client::{self, DRAIN_TIMEOUT, HttpClient};
-use crate::kind::{BuildError, PASSCODE_LENGTH, Presentation, ProviderKind, Shared};
+use crate::http_client::{self, DRAIN_TIMEOUT, HttpClient, reach};
+use crate::kind::{BuildError, Presentation, ProviderKind, Shared};
 pub use settings::WebhookSettings;
 
 /// How often one message is sent on (wire contract of otpgateway).
@@ -43,12 +43,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl ProviderKind for WebhookSettings {
     fn presentation<'a>(&'a self, id: &'a ProviderId) -> Presentation<'a> {
-        Presentation {
-            channel: self.channel_name.as_deref().unwrap_or(id.as_str()),
-            address_name: self.address_name.as_deref().unwrap_or("Address"),
-            max_address_length: self.max_address_len.filter(|length| *length > 0),
-            passcode_length: self.max_otp_len.filter(|length| *length > 0).unwrap_or(PASSCODE_LENGTH),
-        }
+        self.shown().presentation(id, "Address")
     }
 
     fn build(&self, id: ProviderId, shared: &Shared) -> Result<Arc<dyn Provider>, BuildError> {
@@ -104,6 +99,10 @@ impl Provider for Webhook {
         let refusal = self.http.refusal(&response);
         http_client::drain(response).await;
         refusal.unwrap_or(Outcome::Accepted { message_id: None })
+    }
+
+    async fn probe(&self) -> Probe {
+        reach::probe(&self.url, self.timeout).await
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
-use watchword_core::address::Channel;
 use watchword_core::delivery::ProviderId;
 
+use crate::checks::{
+    HTTP_TIMEOUT, Shown, TIMEOUTS, basic, check_max_conns, check_requestable, default_max_conns, http_url,
+    wrong,
+};
 use crate::kind::BuildError;
 use crate::settings::{Secret, optional_duration};
 
@@ -46,16 +47,6 @@ pub struct WebhookSettings {
     pub max_otp_len: Option<usize>,
 }
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
-const LEAST_TIMEOUT: Duration = Duration::from_secs(1);
-const MOST_TIMEOUT: Duration = Duration::from_mins(5);
-const MOST_CONNECTIONS: usize = 10_000;
-const MOST_PASSCODE_LENGTH: usize = 128;
-
-const fn default_max_conns() -> usize {
-    10
-}
-
 impl WebhookSettings {
     /// A webhook at this URL, all else by default.
     pub fn new(url: impl Into<Secret>) -> Self {
@@ -72,42 +63,26 @@ impl WebhookSettings {
         }
     }
 
+    pub(super) fn shown(&self) -> Shown<'_> {
+        Shown {
+            channel_name: self.channel_name.as_deref(),
+            address_name: self.address_name.as_deref(),
+            max_address_len: self.max_address_len,
+            max_otp_len: self.max_otp_len,
+        }
+    }
+
     pub(super) fn check(&self, id: &ProviderId) -> Result<Checked, BuildError> {
-        let wrong = |setting, problem| BuildError::Setting { provider: id.clone(), setting, problem };
-        let mut url = Url::parse(self.url.expose()).map_err(|source| BuildError::Url {
-            provider: id.clone(),
-            setting: "url",
-            source,
-        })?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong("url", "must begin with http:// or https://"));
-        }
-        if url.fragment().is_some() {
-            return Err(wrong("url", "must not have a fragment; remove the `#` and what follows"));
-        }
+        let mut url = http_url(id, self.url.expose())?;
         let authorization = self.authorization(id, &mut url);
-        if http::Uri::try_from(url.as_str()).is_err() {
-            return Err(wrong(
-                "url",
-                "has a host or path that can't be requested; percent-encode what is not a letter or digit",
-            ));
+        check_requestable(id, &url)?;
+        check_max_conns(id, self.max_conns)?;
+        let (least, most) = TIMEOUTS;
+        let timeout = self.timeout.filter(|timeout| *timeout >= least).unwrap_or(HTTP_TIMEOUT);
+        if timeout > most {
+            return Err(wrong(id, "timeout", "must be at most 5m"));
         }
-        if !(1..=MOST_CONNECTIONS).contains(&self.max_conns) {
-            return Err(wrong("max_conns", "must be 1 to 10000"));
-        }
-        let timeout = self.timeout.filter(|timeout| *timeout >= LEAST_TIMEOUT).unwrap_or(DEFAULT_TIMEOUT);
-        if timeout > MOST_TIMEOUT {
-            return Err(wrong("timeout", "must be at most 5m"));
-        }
-        if self.channel_name.as_deref().is_some_and(|name| Channel::new(name).is_err()) {
-            return Err(wrong(
-                "channel_name",
-                "must be one line of 1 to 64 bytes; leave it out to use the provider's name",
-            ));
-        }
-        if self.max_otp_len.is_some_and(|length| length > MOST_PASSCODE_LENGTH) {
-            return Err(wrong("max_otp_len", "must be at most 128"));
-        }
+        self.shown().check(id)?;
         Ok(Checked { url, authorization, timeout })
     }
 
@@ -140,14 +115,4 @@ pub(super) struct Checked {
     pub(super) url: Url,
     pub(super) authorization: Option<HeaderValue>,
     pub(super) timeout: Duration,
-}
-
-/// RFC 7617, section 2.
-fn basic(username: &[u8], password: &[u8]) -> HeaderValue {
-    let pair = [username, b":", password].concat();
-    #[expect(clippy::expect_used, reason = "the Base64 alphabet is printable ASCII")]
-    let mut value =
-        HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).expect("a header value");
-    value.set_sensitive(true);
-    value
 }
