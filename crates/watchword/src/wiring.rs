@@ -22,6 +22,7 @@ use watchword_core::error::InvalidInput;
 use watchword_core::parts::Parts;
 use watchword_core::ports::{Observer, Random, Store};
 use watchword_core::verification::RouteName;
+use watchword_delivery::http::AddressKind;
 use watchword_delivery::registry::ProviderSettings;
 use watchword_http::dialects::otpgateway::{self, Access, AddressRule, OtpgatewaySettings, ProviderProfile};
 use watchword_http::front::{Front, Limits};
@@ -226,6 +227,12 @@ fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<Otpgateway
 /// Which addresses a provider takes.
 fn address_rule(settings: &ProviderSettings) -> AddressRule {
     match settings {
+        ProviderSettings::Smtp(_) => AddressRule::Email,
+        ProviderSettings::Http(http) => match http.address {
+            AddressKind::Any => AddressRule::Any,
+            AddressKind::Phone => AddressRule::Phone,
+            AddressKind::Email => AddressRule::Email,
+        },
         ProviderSettings::Webhook(_) | ProviderSettings::Inbox(_) => AddressRule::Any,
     }
 }
