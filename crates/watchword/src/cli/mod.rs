@@ -7,6 +7,7 @@
 
 mod dev;
 mod serve;
+mod sources;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;

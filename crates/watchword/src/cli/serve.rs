@@ -1,15 +1,15 @@
 //! `watchword serve`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use watchword_delivery::registry::Registry;
 
-use super::{CommandError, block_on, environment, listen_address};
+use super::sources::SourceOptions;
+use super::{CommandError, block_on, listen_address};
 use crate::clock::SystemClock;
-use crate::config::{self, Config, Flag, Sources};
+use crate::config::{self, Config, Flag};
 use crate::lifecycle::{Ended, Listeners, Machine, ServeError, Server, allow_many_files};
 use crate::random::OsRandom;
 use crate::reload::Load;
@@ -35,9 +35,8 @@ The least that works in a watchword.toml:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Options {
-    /// Configuration file; may be repeated, later ones win [default: $WATCHWORD_CONFIG, else ./watchword.toml if it is there]
-    #[arg(long, value_name = "FILE")]
-    config: Vec<PathBuf>,
+    #[command(flatten)]
+    sources: SourceOptions,
     /// Address and port for clients, in place of `server.listen`
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
     listen: Option<SocketAddr>,
@@ -50,12 +49,7 @@ pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
         key: "server.listen",
         value: listen.to_string(),
     });
-    let sources = Sources {
-        files: options.config,
-        environment: environment(),
-        flags: listen.into_iter().collect(),
-        ..Sources::default()
-    };
+    let sources = options.sources.sources(listen.into_iter().collect());
     let registry = Registry::new(Arc::clone(&clock) as _);
     let load = move || config::load(sources.clone(), &registry);
     let config = load()?;

@@ -14,6 +14,10 @@ const KEY: &str = "WATCHWORD_KEY";
 const STORE: &str = "WATCHWORD_STORE";
 const SPECIAL: [&str; 3] = [CONFIG, KEY, STORE];
 
+/// Sections with settings of fixed names.
+const SECTIONS: [&str; 9] =
+    ["server", "admin", "store", "keys", "guess", "retention", "log", "telemetry", "otp"];
+
 /// What the environment says.
 #[derive(Default)]
 pub(super) struct Environment {
@@ -29,22 +33,19 @@ pub(super) struct Environment {
 
 impl Environment {
     /// Reads the variables that are ours, in any case. An empty one counts as not set.
-    pub(super) fn read(
-        variables: impl IntoIterator<Item = (OsString, OsString)>,
-        problems: &mut Vec<Problem>,
-    ) -> Self {
+    pub(super) fn read(variables: &[(OsString, OsString)], problems: &mut Vec<Problem>) -> Self {
         let mut environment = Self::default();
-        let mut ours: Vec<(Arc<str>, OsString)> = variables
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_str()?.into(), value)))
-            .filter(|(name, value): &(Arc<str>, _)| has_prefix(name) && !value.is_empty())
+        let mut ours: Vec<(&str, &OsString)> = variables
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_str()?, value)))
+            .filter(|(name, value)| has_prefix(name) && !value.is_empty())
             .collect();
-        ours.sort();
+        ours.sort_unstable();
         for (name, value) in ours {
-            match value.into_string() {
-                Ok(value) => environment.add(name, value),
-                Err(_) => {
-                    let origin = Origin::Environment(name);
+            match value.to_str() {
+                Some(value) => environment.add(name.into(), value.to_owned()),
+                None => {
+                    let origin = Origin::Environment(name.into());
                     problems.push(Problem::new(origin, String::new(), "is not UTF-8 text".to_owned()));
                 }
             }
@@ -58,13 +59,8 @@ impl Environment {
             KEY => self.key = Some(value),
             STORE => self.settings.push((name, value)),
             upper if upper.contains("__") => self.settings.push((name, value)),
-            // Others may set what begins like ours: Kubernetes does for a service named `watchword`.
-            upper => {
-                let one_off = |meant: &&&str| strsim::damerau_levenshtein(upper, meant) == 1;
-                if let Some(meant) = SPECIAL.iter().find(one_off) {
-                    self.warnings.push(format!("{name} is not read; did you mean {meant}?"));
-                }
-            }
+            upper if is_service_link(upper, &value) => {}
+            upper => self.warnings.push(format!("{name} is not read; {}", meant(upper))),
         }
     }
 
@@ -81,4 +77,34 @@ impl Environment {
 
 fn has_prefix(name: &str) -> bool {
     name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+}
+
+/// What the person may have meant by a variable with our prefix.
+fn meant(name: &str) -> String {
+    let one_off = |meant: &&&str| strsim::damerau_levenshtein(name, meant) == 1;
+    if let Some(special) = SPECIAL.iter().find(one_off) {
+        return format!("did you mean {special}?");
+    }
+    let in_section = SECTIONS.iter().find_map(|section| {
+        let key = name[PREFIX.len()..].strip_prefix(&section.to_ascii_uppercase())?.strip_prefix('_')?;
+        Some(format!("did you mean {PREFIX}{}__{key}?", section.to_ascii_uppercase()))
+    });
+    in_section.unwrap_or_else(|| {
+        "a setting's variable has two underscores for each dot, like WATCHWORD_GUESS__BURST".to_owned()
+    })
+}
+
+/// Whether it is one of the variables that Kubernetes and Docker set for each service they know, which may be named like us:
+/// `WATCHWORD_SERVICE_HOST`, `WATCHWORD_PORT=tcp://…`, `WATCHWORD_PORT_9000_TCP_ADDR`.
+pub(super) fn is_service_link(name: &str, value: &str) -> bool {
+    let of_a_port = |(_, rest): (&str, &str)| {
+        let after_digits = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let protocols = ["_TCP", "_UDP", "_SCTP"];
+        after_digits.len() < rest.len() && protocols.iter().any(|one| after_digits.starts_with(one))
+    };
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || (name.ends_with("_PORT") && value.contains("://"))
+        || name.split_once("_PORT_").is_some_and(of_a_port)
 }

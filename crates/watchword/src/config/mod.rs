@@ -9,7 +9,11 @@
 
 mod environment;
 mod file;
+mod layers;
+mod messages;
+mod otpgateway;
 mod problem;
+mod providers;
 mod read;
 mod sections;
 #[cfg(test)]
@@ -20,6 +24,7 @@ mod value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,15 +33,17 @@ use watchword_core::delivery::ProviderId;
 use watchword_core::namespace::Namespace;
 use watchword_core::ports::Provider;
 use watchword_core::verification::RouteName;
-use watchword_delivery::registry::{BuildError, ProviderSettings, Registry};
+use watchword_delivery::registry::{ProviderSettings, Registry};
 use watchword_delivery::settings::Secret;
 
 use crate::keys::{KeySource, MasterKeys};
-use environment::Environment;
-use problem::{dotted, nearest};
+use layers::Layers;
+use problem::dotted;
+use read::Place;
 use sections::Sections;
-use tree::{Node, Value};
+use tree::Node;
 
+pub use messages::{BodyTemplate, MessageTemplates};
 pub use problem::{ConfigError, Problem};
 pub use sections::{Admin, Guess, Log, Otp, RetentionSection, Server, Store, Telemetry, Tls};
 pub use tree::Origin;
@@ -45,14 +52,14 @@ pub use value::{ListenAddress, LogFormat, LogLevel, ProxyNetwork, RootUrl, Store
 /// Every setting with its default and what it is for: the reference for operators.
 pub const REFERENCE: &str = include_str!("default.toml");
 
-/// The file that is read when none is named, if it is there.
-const USUAL_FILE: &str = "watchword.toml";
-
 /// Where settings come from.
 #[derive(Clone, Default)]
 pub struct Sources {
     /// Settings that go with the command, as TOML: over the defaults, under all else.
     pub preset: Option<&'static str>,
+    /// The product that Watchword stands in for. `files` are its own then, `watchword.toml` goes over them, and is read only
+    /// where `WATCHWORD_CONFIG` names it.
+    pub original: Option<Original>,
     /// The files, merged in this order. None: the one that `WATCHWORD_CONFIG` names, else `watchword.toml` if it is there.
     pub files: Vec<PathBuf>,
     /// Never look for a file that is not named in `files`.
@@ -61,6 +68,13 @@ pub struct Sources {
     pub environment: Vec<(OsString, OsString)>,
     /// Flags that are settings.
     pub flags: Vec<Flag>,
+}
+
+/// A product whose configuration can be read in place of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Original {
+    /// otpgateway: its TOML files and `OTP_GATEWAY_…`.
+    Otpgateway,
 }
 
 /// A flag of the command line that is a setting.
@@ -99,8 +113,12 @@ pub struct Config {
     pub namespaces: BTreeMap<Namespace, Secret>,
     /// Who carries messages, at least one.
     pub providers: BTreeMap<ProviderId, ConfiguredProvider>,
+    /// What their messages say, for each of them.
+    pub messages: BTreeMap<ProviderId, MessageTemplates>,
     /// Providers by the names that requests use; each is configured.
     pub routes: BTreeMap<RouteName, Vec<ProviderId>>,
+    /// The files it was read from, in their order.
+    pub files: Vec<PathBuf>,
     /// What an operator should know though it works, for the log.
     pub warnings: Vec<String>,
 }
@@ -134,68 +152,53 @@ impl fmt::Debug for ConfiguredProvider {
 /// # Errors
 /// All mistakes at once, each with its place. No text holds a secret.
 pub fn load(sources: Sources, registry: &Registry) -> Result<Config, ConfigError> {
+    check(Layers::read(sources)?, registry)
+}
+
+/// Where the admin listener of a server with this configuration is. Mistakes elsewhere don't matter.
+///
+/// # Errors
+/// A source can't be read, or this setting is wrong.
+pub fn admin_listen(sources: Sources) -> Result<SocketAddr, ConfigError> {
+    let mut layers = Layers::read(sources)?;
     let mut problems = Vec::new();
-    let environment = Environment::read(sources.environment, &mut problems);
-    let mut root = Node::table(Origin::BuiltIn);
-    let files = files_to_read(sources.files, sources.no_usual_file, &environment);
-    let preset = sources.preset.map(|text| file::parse(text, &"the command".into()));
-    for layer in preset.into_iter().chain(files.iter().map(|path| file::read(path))) {
-        match layer {
-            Ok(layer) => root.merge(layer),
-            Err(problem) => problems.push(problem),
-        }
+    let mut rest = Node::table(Origin::BuiltIn);
+    if let Some(admin) = layers.root.take(&["admin"]) {
+        rest.insert(&["admin"], admin);
     }
+    let sections = read::read(rest, Place::default(), &mut problems, |reader| Sections::deserialize(reader));
     if !problems.is_empty() {
-        // What could not be read would be missing everywhere.
         return Err(ConfigError::new(problems));
     }
-    environment.apply(&mut root);
-    for Flag { flag, key, value } in sources.flags {
-        root.set(&key.split('.').collect::<Vec<_>>(), value, &Origin::Flag(flag));
-    }
-    check(&root, environment, registry, problems)
+    Ok(sections.unwrap_or_default().admin.listen.map_or(Admin::DEFAULT, |listen| listen.0))
 }
 
-fn files_to_read(named: Vec<PathBuf>, no_usual_file: bool, environment: &Environment) -> Vec<PathBuf> {
-    if !named.is_empty() || no_usual_file {
-        return named;
-    }
-    match &environment.config {
-        Some(path) => vec![path.into()],
-        None => Some(PathBuf::from(USUAL_FILE)).filter(|path| path.exists()).into_iter().collect(),
-    }
-}
-
-fn check(
-    root: &Node,
-    environment: Environment,
-    registry: &Registry,
-    mut problems: Vec<Problem>,
-) -> Result<Config, ConfigError> {
-    let problems = &mut problems;
+fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError> {
+    let mut problems = std::mem::take(&mut layers.problems);
+    let (root, found) = (&layers.root, &mut problems);
     // Every section has defaults, so what is left after all mistakes can always be read.
-    let sections = read::read(root.clone(), &[], problems, |reader| Sections::deserialize(reader));
-    let sections = sections.unwrap_or_default();
-    let providers = providers(root, registry, problems);
-    let routes = routes(root, &sections, problems);
-    at_least_one(
-        root,
-        "namespaces",
-        "no namespace is configured, so nobody could call: add a section \
-        [namespaces.NAME] with a `secret`",
-        problems,
-    );
-    at_least_one(
-        root,
-        "providers",
-        "no provider is configured, so nothing could be sent: add a section \
-        [providers.NAME] with a `kind`",
-        problems,
-    );
-    let mut warnings = environment.warnings;
-    let keys = key_source(&sections, environment.key.as_deref(), &mut warnings, problems);
+    let place = Place::default();
+    let sections = read::read(root.clone(), place, found, |reader| Sections::deserialize(reader));
+    let mut sections = sections.unwrap_or_default();
+    let (providers, messages) = providers::read(root, registry, found)
+        .into_iter()
+        .map(|(id, (provider, messages))| ((id.clone(), provider), (id, messages)))
+        .unzip();
+    let routes = routes(root, &sections, found);
+    at_least_one(&layers, found);
+    let StoreUrl::Sqlite(store) = &mut sections.store.url;
+    *store = absolute(store);
+    if store.is_dir() {
+        let text =
+            format!("{0} is a folder; name a file in it, like sqlite:{0}/watchword.db", store.display());
+        let origin = root.nearest(&["store", "url"]).origin.clone();
+        found.push(Problem::new(origin, "store.url".to_owned(), text));
+    }
+    let mut warnings = std::mem::take(&mut layers.warnings);
+    let keys = key_source(&sections, layers.environment.key.as_deref(), &mut warnings, found);
     let (Some(keys), true) = (keys, problems.is_empty()) else {
-        return Err(ConfigError::new(std::mem::take(problems)));
+        layers.problems = problems;
+        return Err(layers.error());
     };
     Ok(Config {
         server: sections.server,
@@ -209,85 +212,68 @@ fn check(
         otp: sections.otp,
         namespaces: sections.namespaces.into_iter().map(|(name, section)| (name.0, section.secret)).collect(),
         providers,
+        messages,
         routes,
+        files: layers.files,
         warnings,
     })
 }
 
-fn at_least_one(root: &Node, section: &str, text: &str, problems: &mut Vec<Problem>) {
-    let is_there = |node: &Node| matches!(&node.value, Value::Table(table) if !table.is_empty());
-    if !root.get(&[section]).is_some_and(is_there) {
-        problems.push(Problem::new(Origin::BuiltIn, section.to_owned(), text.to_owned()));
+/// What a person is shown, and what stays the same wherever the process goes.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Without somebody to call it and something to send by, a server can do nothing.
+fn at_least_one(layers: &Layers, problems: &mut Vec<Problem>) {
+    let (has_namespace, has_provider) = (layers.has("namespaces"), layers.has("providers"));
+    if layers.no_file && !(has_namespace && has_provider) {
+        let missing = match (has_namespace, has_provider) {
+            (false, false) => "no namespace and no provider",
+            (false, true) => "no namespace",
+            (true, _) => "no provider",
+        };
+        let folder = absolute(Path::new("."));
+        let text = format!(
+            "{missing} is configured: there is no watchword.toml in {}, and WATCHWORD_CONFIG is not set; run \
+             `watchword init` to write one, or name one with --config",
+            folder.display()
+        );
+        problems.push(Problem::new(Origin::BuiltIn, String::new(), text));
+        return;
     }
-}
-
-fn providers(
-    root: &Node,
-    registry: &Registry,
-    problems: &mut Vec<Problem>,
-) -> BTreeMap<ProviderId, ConfiguredProvider> {
-    let Some(Node { value: Value::Table(sections), .. }) = root.get(&["providers"]) else {
-        return BTreeMap::new();
+    let (namespace, provider) = match layers.original {
+        None => (
+            "add a section [namespaces.NAME] with a `secret`",
+            "add a section [providers.NAME] with a `kind`",
+        ),
+        Some(Original::Otpgateway) => (
+            "add a section [auth.NAME] with `namespace` and `secret`",
+            "give one in [providers] or [webhooks] `enabled = true`",
+        ),
     };
-    let mut providers = BTreeMap::new();
-    for (name, section) in sections {
-        // Names that can't be are told of where the sections are read.
-        let Ok(id) = ProviderId::new(name) else { continue };
-        let Some(settings) = provider_settings(name, section.clone(), problems) else { continue };
-        match registry.build(id.clone(), &settings) {
-            Ok(provider) => {
-                providers.insert(id, ConfiguredProvider { settings, provider, written: section.clone() });
-            }
-            Err(error) => problems.push(provider_problem(root, name, &error)),
+    for (section, is_there, text) in [
+        (
+            "namespaces",
+            has_namespace,
+            format!("no namespace is configured, so nobody could call: {namespace}"),
+        ),
+        (
+            "providers",
+            has_provider,
+            format!("no provider is configured, so nothing could be sent: {provider}"),
+        ),
+    ] {
+        // What was left out because of a mistake is not missing as well.
+        let theirs = match section {
+            "namespaces" => "auth",
+            _ => "webhooks",
+        };
+        let is_told = problems.iter().any(|problem| problem.is_in(section) || problem.is_in(theirs));
+        if !is_there && !is_told {
+            problems.push(Problem::new(Origin::BuiltIn, section.to_owned(), text));
         }
     }
-    providers
-}
-
-fn provider_settings(name: &str, mut section: Node, problems: &mut Vec<Problem>) -> Option<ProviderSettings> {
-    let origin = section.origin.clone();
-    let kinds = ProviderSettings::KINDS;
-    let mut wrong = |origin: Origin, key: &[&str], text: String| {
-        problems.push(Problem::new(origin, dotted(key), text));
-        None
-    };
-    if !matches!(section.value, Value::Table(_)) {
-        return wrong(origin, &["providers", name], "must be a section".to_owned());
-    }
-    let kind_key = ["providers", name, "kind"];
-    let kind = match section.take(&["kind"]) {
-        Some(Node { value: Value::Text(kind), origin }) if !kinds.contains(&kind.as_str()) => {
-            let meant = nearest(&kind, kinds).map(|meant| format!("; did you mean `{meant}`?"));
-            let text = format!("there is no such kind{}", meant.unwrap_or_else(|| known(kinds)));
-            return wrong(origin, &kind_key, text);
-        }
-        Some(Node { value: Value::Text(kind), .. }) => kind,
-        Some(Node { origin, .. }) => {
-            return wrong(origin, &kind_key, format!("must be a text{}", known(kinds)));
-        }
-        None => return wrong(origin, &kind_key, format!("is needed and not set{}", known(kinds))),
-    };
-    let settings = read::read(section, &kind_key[..2], problems, |reader| {
-        ProviderSettings::read(&kind, reader).transpose()
-    });
-    settings.flatten()
-}
-
-fn known(kinds: &[&str]) -> String {
-    format!("; known: {}", kinds.join(", "))
-}
-
-/// The same words, with the place where the setting was made.
-fn provider_problem(root: &Node, name: &str, error: &BuildError) -> Problem {
-    let (setting, text) = match error {
-        BuildError::Setting { setting, problem, .. } => (Some(*setting), (*problem).to_owned()),
-        BuildError::Url { setting, .. } => {
-            (Some(*setting), "is not a URL; write it like https://example.com/otp".to_owned())
-        }
-        other => (None, other.to_string()),
-    };
-    let path: Vec<&str> = ["providers", name].into_iter().chain(setting).collect();
-    Problem::new(root.nearest(&path).origin.clone(), dotted(&path), text)
 }
 
 /// The routes that are configured, and one for each provider that has no route of its name.
@@ -333,7 +319,8 @@ fn key_source(
 ) -> Option<KeySource> {
     let Some(given) = given else {
         let StoreUrl::Sqlite(store) = &sections.store.url;
-        return Some(KeySource::File(sections.keys.file.clone().unwrap_or_else(|| key_file_of(store))));
+        let file = sections.keys.file.as_deref().map(absolute);
+        return Some(KeySource::File(file.unwrap_or_else(|| key_file_of(store))));
     };
     if sections.keys.file.is_some() {
         warnings.push("WATCHWORD_KEY is set, so the file that keys.file names is not read".to_owned());

@@ -35,6 +35,27 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The setting, with dots; empty where none is meant.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(super) fn is_at(&self, origin: &Origin) -> bool {
+        matches!(&self.place, Place::Set(place) if place == origin)
+    }
+
+    /// Whether it is about this section, or something in it.
+    pub(super) fn is_in(&self, section: &str) -> bool {
+        self.key.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// The same about a setting of this name.
+    pub(super) fn named(self, key: String) -> Self {
+        Self { key, ..self }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {

@@ -11,13 +11,21 @@ use serde::de::{
 use super::problem::{Problem, dotted, nearest};
 use super::tree::{Node, Origin, Value};
 
-/// Reads `T` with `deserialize`; `base` is where the node is in the whole tree. A mistake is recorded and left out, and the
-/// rest is read on.
+/// Where a node is.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Place<'a> {
+    /// Its path in the whole tree.
+    pub(super) path: &'a [&'a str],
+    /// What can be set there too, and was taken out before.
+    pub(super) also_known: &'a [&'a str],
+}
+
+/// Reads `T` with `deserialize` from the node at `place`. A mistake is recorded and left out, and the rest is read on.
 ///
 /// `None`: nothing is left that could be read; the reason is among the problems.
 pub(super) fn read<T>(
     mut node: Node,
-    base: &[&str],
+    place: Place<'_>,
     problems: &mut Vec<Problem>,
     deserialize: impl Fn(Reader<'_>) -> Result<T, Mismatch>,
 ) -> Option<T> {
@@ -36,8 +44,9 @@ pub(super) fn read<T>(
         // What was left out is not missing as well.
         if !left_out.contains(&named) {
             let origin = node.nearest(&named).origin.clone();
-            let key = dotted(&[base, &named.iter().map(String::as_str).collect::<Vec<_>>()].concat());
-            problems.push(Problem::new(origin, key, what.text()));
+            let key = dotted(&[place.path, &named.iter().map(String::as_str).collect::<Vec<_>>()].concat());
+            let also_known = if path.is_empty() { place.also_known } else { &[] };
+            problems.push(Problem::new(origin, key, what.text(also_known)));
         }
         // Without what it misses, the whole section is of no use.
         let culprit = if matches!(what, What::Missing(_)) { path } else { named };
@@ -62,15 +71,18 @@ enum What {
 }
 
 impl What {
-    fn text(&self) -> String {
+    fn text(&self, also_known: &[&str]) -> String {
         match self {
             Self::Missing(_) => "is needed and not set".to_owned(),
             Self::Wrong(text) => text.clone(),
-            Self::Unknown { key, known } => match nearest(key, known) {
-                Some(meant) => format!("unknown; did you mean `{meant}`?"),
-                None if known.is_empty() => "unknown; there is nothing to set here".to_owned(),
-                None => format!("unknown; known here: {}", listed(known)),
-            },
+            Self::Unknown { key, known } => {
+                let known = [known, also_known].concat();
+                match nearest(key, &known) {
+                    Some(meant) => format!("unknown; did you mean `{meant}`?"),
+                    None if known.is_empty() => "unknown; there is nothing to set here".to_owned(),
+                    None => format!("unknown; known here: {}", listed(&known)),
+                }
+            }
         }
     }
 }
@@ -93,7 +105,7 @@ impl Mismatch {
 
 impl Display for Mismatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.what.text())
+        f.write_str(&self.what.text(&[]))
     }
 }
 
@@ -147,6 +159,7 @@ fn in_words(expected: &dyn Expected) -> String {
         "u64" | "usize" => "a whole number, not negative".to_owned(),
         "i64" => "a whole number".to_owned(),
         "a string" => "a text in quotes".to_owned(),
+        "path string" => "the path of a file, in quotes".to_owned(),
         "a boolean" => "true or false".to_owned(),
         "a sequence" => "a list".to_owned(),
         text if text.starts_with("struct ") || text == "a map" => "a section".to_owned(),
@@ -199,6 +212,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             Value::Text(text) => visitor.visit_str(text),
             Value::Whole(number) => visit_whole(*number, visitor),
             Value::Boolean(value) => visitor.visit_bool(*value),
+            Value::Supplied(_) => Err(Mismatch::invalid_type(Unexpected::Other("a template"), &visitor)),
             Value::Other(what) => Err(Mismatch::invalid_type(Unexpected::Other(what), &visitor)),
             Value::Array(items) => visitor.visit_seq(Items(items.iter())),
             Value::Table(table) => visitor.visit_map(Entries { rest: table.iter(), entered: None }),

@@ -47,6 +47,8 @@ pub(super) enum Value {
     Text(String),
     Whole(i64),
     Boolean(bool),
+    /// A message's template that comes with the program.
+    Supplied(&'static str),
     /// What no setting takes: dates, fractions.
     Other(&'static str),
 }
@@ -101,10 +103,32 @@ impl Node {
         table.entry(key).or_insert_with(|| Self::table(origin.clone())).set(rest, text, origin);
     }
 
+    /// Puts a node at a path, over what is there.
+    pub(super) fn insert(&mut self, path: &[&str], node: Self) {
+        let Some((first, rest)) = path.split_first() else {
+            *self = node;
+            return;
+        };
+        if !matches!(self.value, Value::Table(_)) {
+            *self = Self::table(node.origin.clone());
+        }
+        let Value::Table(table) = &mut self.value else { return };
+        let child = table.entry((*first).to_owned()).or_insert_with(|| Self::table(node.origin.clone()));
+        child.insert(rest, node);
+    }
+
     pub(super) fn get<S: AsRef<str>>(&self, path: &[S]) -> Option<&Self> {
         let Some((first, rest)) = path.split_first() else { return Some(self) };
         match &self.value {
             Value::Table(table) => table.get(first.as_ref())?.get(rest),
+            _ => None,
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, path: &[&str]) -> Option<&mut Self> {
+        let Some((first, rest)) = path.split_first() else { return Some(self) };
+        match &mut self.value {
+            Value::Table(table) => table.get_mut(*first)?.get_mut(rest),
             _ => None,
         }
     }

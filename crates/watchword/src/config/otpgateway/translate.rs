@@ -1,0 +1,148 @@
+//! From their sections to ours, all but the providers.
+
+use std::ops::RangeInclusive;
+
+use super::super::problem::Problem;
+use super::super::tree::{Node, Origin, Value};
+use super::section::{Section, Set, Translated};
+use super::{Renames, form, providers};
+
+/// Where it listens unless told otherwise.
+const ADDRESS: &str = ":9000";
+
+/// What `server.timeout` takes, in milliseconds.
+const TIMEOUT: RangeInclusive<u64> = 1_000..=300_000;
+
+const NO_STORE: &str = "stores of the kind Redis are not there yet: set WATCHWORD_STORE=sqlite:PATH, \
+    and the state is kept in that file, on this machine";
+
+/// Our tree of theirs.
+pub(in super::super) fn translate(mut root: Node) -> Translated {
+    let without_store = Problem::new(Origin::BuiltIn, "store.redis".to_owned(), NO_STORE.to_owned());
+    let mut out = Translated {
+        root: Node::table(Origin::BuiltIn),
+        renames: Renames::default(),
+        problems: Vec::new(),
+        warnings: Vec::new(),
+        without_store,
+    };
+    let mut take = |name: &'static str, out: &mut Translated| {
+        let node = root.take(&[name]).unwrap_or_else(|| Node::table(Origin::BuiltIn));
+        Section::new(vec![name.to_owned()], node, out)
+    };
+    if let Some(section) = take("app", &mut out) {
+        app(section, &mut out);
+    }
+    if let Some(section) = take("store", &mut out) {
+        store(section, &mut out);
+    }
+    if let Some(section) = take("auth", &mut out) {
+        auth(section, &mut out);
+    }
+    if let Some(section) = take("providers", &mut out) {
+        providers::bundled(section, &mut out);
+    }
+    if let Some(section) = take("webhooks", &mut out) {
+        providers::webhooks(section, &mut out);
+    }
+    if let Some(mut rest) = Section::new(Vec::new(), root, &mut out) {
+        rest.skip(&["app", "store", "auth", "providers", "webhooks"]);
+        rest.finish(&mut out);
+    }
+    out
+}
+
+fn app(mut app: Section, out: &mut Translated) {
+    let address = app.text("address", out);
+    let address = address.unwrap_or(Set { text: ADDRESS.to_owned(), origin: Origin::BuiltIn });
+    match form::listen_address(&address.text) {
+        Ok(listen) => {
+            let text = Value::Text(listen.to_string());
+            out.put(&["server", "listen"], &app.key("address"), Node { value: text, origin: address.origin });
+        }
+        Err(wrong) => out.problem(&address.origin, &app.key("address"), wrong),
+    }
+    if let Some((asked, origin)) = app.milliseconds("server_timeout", out) {
+        let taken = asked.clamp(*TIMEOUT.start(), *TIMEOUT.end());
+        if taken != asked {
+            let text = format!("is {asked}ms, {taken}ms is used (a number without a unit is nanoseconds)");
+            out.warn(&origin, &app.key("server_timeout"), text);
+        }
+        let value = Value::Text(format!("{taken}ms"));
+        out.put(&["server", "timeout"], &app.key("server_timeout"), Node { value, origin });
+    }
+    if let Some((true, origin)) = app.boolean("enable_debug_logs", out) {
+        let value = Value::Text("debug".to_owned());
+        out.put(&["log", "level"], &app.key("enable_debug_logs"), Node { value, origin });
+    }
+    if let Some((seconds, origin)) = app.whole("otp_ttl", out) {
+        match u32::try_from(seconds) {
+            Ok(seconds) => {
+                let value = Value::Text(format!("{seconds}s"));
+                out.put(&["otp", "ttl"], &app.key("otp_ttl"), Node { value, origin });
+            }
+            Err(_) => out.problem(&origin, &app.key("otp_ttl"), "must be from 1 to 31536000 seconds"),
+        }
+    }
+    for (theirs, ours) in [("otp_max_attempts", "max_attempts"), ("otp_max_generate", "max_generate")] {
+        if let Some((number, origin)) = app.whole(theirs, out) {
+            out.put(&["otp", ours], &app.key(theirs), Node { value: Value::Whole(number), origin });
+        }
+    }
+    if let Some(url) = app.text("root_url", out) {
+        out.put(&["server", "root_url"], &app.key("root_url"), url.node());
+    }
+    // The first never had an effect; the others are for pages.
+    app.skip(&["otp_max_resends", "logo_url", "favicon_url"]);
+    app.finish(out);
+}
+
+/// Nothing of it can be used yet. What would be missed is told.
+fn store(mut store: Section, out: &mut Translated) {
+    let redis = store.child("redis", out);
+    store.finish(out);
+    let Some(mut redis) = redis else { return };
+    out.without_store = Problem::new(redis.origin.clone(), "store.redis".to_owned(), NO_STORE.to_owned());
+    if let Some(origin) = redis.take("user") {
+        out.warn(&origin, &redis.key("user"), "has no effect, and never had one; the setting is `username`");
+    }
+    if let Some(key) = redis.text("publish_key", out) {
+        out.warn(&key.origin, &redis.key("publish_key"), "nothing is published in this version");
+    }
+    redis.skip(&[
+        "host",
+        "port",
+        "username",
+        "password",
+        "db",
+        "max_active",
+        "max_idle",
+        "timeout",
+        "key_prefix",
+    ]);
+    redis.finish(out);
+}
+
+fn auth(mut auth: Section, out: &mut Translated) {
+    for mut one in auth.children(out) {
+        let (namespace, secret) = (one.text("namespace", out), one.text("secret", out));
+        for (key, value) in [("namespace", &namespace), ("secret", &secret)] {
+            if value.is_none() {
+                out.problem(&one.origin, &one.key(key), "is needed and not set");
+            }
+        }
+        if let (Some(namespace), Some(secret)) = (namespace, secret) {
+            let ours = ["namespaces", namespace.text.as_str()];
+            if out.root.get(&ours).is_some() {
+                out.warn(
+                    &namespace.origin,
+                    &one.key("namespace"),
+                    "is that of another section too; the secret of this one counts",
+                );
+            }
+            out.put(&ours, &one.key("namespace"), Node::table(namespace.origin));
+            out.put(&[ours[0], ours[1], "secret"], &one.key("secret"), secret.node());
+        }
+        one.finish(out);
+    }
+}

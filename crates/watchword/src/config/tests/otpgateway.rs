@@ -1,0 +1,1 @@
+//! otpgateway's own configuration.
