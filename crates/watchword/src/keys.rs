@@ -63,6 +63,16 @@ impl MasterKeys {
     fn ring(&self) -> Result<Keyring, KeyringError> {
         Keyring::new(self.0.iter().map(|key| &**key))
     }
+
+    fn checked_ring(&self) -> Keyring {
+        #[expect(clippy::expect_used, reason = "whoever made these keys has made a ring of them")]
+        self.ring().expect("keys that were checked")
+    }
+
+    /// Their fingerprints, in their order.
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.checked_ring().ids().collect()
+    }
 }
 
 impl fmt::Debug for MasterKeys {
@@ -78,6 +88,15 @@ pub enum KeySource {
     Environment(MasterKeys),
     /// A file, made at the first start.
     File(PathBuf),
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment(_) => f.write_str("WATCHWORD_KEY"),
+            Self::File(path) => write!(f, "the key file {}", path.display()),
+        }
+    }
 }
 
 fn key(word: &str) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
@@ -175,18 +194,13 @@ impl fmt::Display for KeyList {
 /// See [`KeyError`]. The store is unchanged then.
 pub async fn open(source: &KeySource, store: &dyn Store, random: &dyn Random) -> Result<Keyring, KeyError> {
     let known = store.keys().await?;
-    let (keys, source_name) = match source {
-        KeySource::Environment(keys) => (keys.clone(), "WATCHWORD_KEY".to_owned()),
-        KeySource::File(path) => {
-            (from_file(path, &known, random)?, format!("the key file {}", path.display()))
-        }
+    let keys = match source {
+        KeySource::Environment(keys) => keys.clone(),
+        KeySource::File(path) => from_file(path, &known, random)?,
     };
-    #[expect(clippy::expect_used, reason = "whoever made these keys has made a ring of them")]
-    let ring = keys.ring().expect("keys that were checked");
+    let ring = keys.checked_ring();
     let ours: Vec<KeyId> = ring.ids().collect();
-    if !known.is_empty() && !ours.iter().any(|key| known.contains(key)) {
-        return Err(KeyError::Foreign { source_name, keys: KeyList(known) });
-    }
+    belong(source, &ours, &known)?;
     let new: Vec<KeyId> = ours.into_iter().filter(|key| !known.contains(key)).collect();
     if !new.is_empty() {
         store.register_keys(new).await?;
@@ -194,17 +208,56 @@ pub async fn open(source: &KeySource, store: &dyn Store, random: &dyn Random) ->
     Ok(ring)
 }
 
+/// The keys that there are, and those that a store has rows under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// Ours; the first one seals. None: the first start makes one.
+    pub ours: Vec<KeyId>,
+    /// Those that the store knows.
+    pub known: Vec<KeyId>,
+}
+
+/// Looks at the keys for this store. It makes and registers none.
+///
+/// # Errors
+/// What [`open`] would fail with.
+pub async fn survey(source: &KeySource, store: &dyn Store) -> Result<Survey, KeyError> {
+    let known = store.keys().await?;
+    let keys = match source {
+        KeySource::Environment(keys) => keys.clone(),
+        KeySource::File(path) if known.is_empty() && !path.exists() => {
+            return Ok(Survey { ours: Vec::new(), known });
+        }
+        KeySource::File(path) => existing(path, &known)?,
+    };
+    let ours = keys.ids();
+    belong(source, &ours, &known)?;
+    Ok(Survey { ours, known })
+}
+
+/// # Errors
+/// None of our keys is one of the store's.
+fn belong(source: &KeySource, ours: &[KeyId], known: &[KeyId]) -> Result<(), KeyError> {
+    if known.is_empty() || ours.iter().any(|key| known.contains(key)) {
+        return Ok(());
+    }
+    Err(KeyError::Foreign { source_name: source.to_string(), keys: KeyList(known.to_vec()) })
+}
+
 fn from_file(path: &Path, known: &[KeyId], random: &dyn Random) -> Result<MasterKeys, KeyError> {
-    let failed = |source| KeyError::File { path: path.into(), source };
+    if known.is_empty() && !path.exists() {
+        return create(path, random).map_err(|source| KeyError::File { path: path.into(), source });
+    }
+    existing(path, known)
+}
+
+fn existing(path: &Path, known: &[KeyId]) -> Result<MasterKeys, KeyError> {
     match File::open(path) {
         Ok(file) => read(path, file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && known.is_empty() => {
-            create(path, random).map_err(failed)
-        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(KeyError::Missing { path: path.into(), keys: KeyList(known.to_vec()) })
         }
-        Err(error) => Err(failed(error)),
+        Err(source) => Err(KeyError::File { path: path.into(), source }),
     }
 }
 

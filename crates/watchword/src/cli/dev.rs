@@ -15,7 +15,7 @@ use crate::config::{self, Flag, Sources};
 use crate::dev::{Data, PRESET, Welcome, inbox_page};
 use crate::lifecycle::{Ended, Listeners, Machine, Server, allow_many_files};
 use crate::random::OsRandom;
-use crate::telemetry::log;
+use crate::telemetry;
 
 /// Try it: a server with an inbox page in place of mail and telephones.
 ///
@@ -48,9 +48,9 @@ pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
     let inbox = Inbox::new(Arc::clone(&clock) as _, Inbox::DEFAULT_CAPACITY);
     let registry = Registry::new(Arc::clone(&clock) as _).with_inbox(inbox.clone());
     let config = config::load(sources, &registry)?;
-    log::start(&config.log);
+    let traces = telemetry::start(&config.log, &config.telemetry);
     allow_many_files(&config);
-    block_on(async {
+    let ended = block_on(async {
         let listeners = Listeners::bind(&config).await?;
         let listen = listeners.public_address;
         let machine = Machine { clock, random: Arc::new(OsRandom) };
@@ -69,5 +69,7 @@ pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
                 let _ = writeln!(std::io::stdout(), "{welcome}");
             })
             .await
-    })
+    });
+    traces.shutdown();
+    ended
 }

@@ -5,7 +5,13 @@
 //! A file here with its `Options` (their doc comments are the help that people read) and a `run`; one variant of `Command`.
 //! What it says to people goes to standard output; why it failed is one line on standard error, and says what to do.
 
+mod completions;
+mod config;
 mod dev;
+mod doctor;
+mod healthcheck;
+mod init;
+mod reload;
 mod serve;
 mod sources;
 
@@ -20,16 +26,20 @@ use thiserror::Error;
 use crate::config::ConfigError;
 use crate::dev::DataError;
 use crate::lifecycle::{Ended, ServeError};
+use crate::operator::NoAnswer;
+use init::InitError;
 
 /// What a process ends with when the command line or the configuration is wrong.
 const EXIT_CONFIGURATION: u8 = 2;
+/// What it ends with when anything else went wrong.
+const EXIT_FAILURE: u8 = 1;
 
 /// Threads for what blocks: looking up names of providers' hosts.
 const BLOCKING_THREADS: usize = 32;
 
 /// Proves that a person holds an address, with a one-time passcode.
 ///
-/// To try it: `watchword dev`. To run it for good: write a `watchword.toml` and start `watchword serve`.
+/// To try it: `watchword dev`. To run it for good: `watchword init` writes a `watchword.toml`, and `watchword serve` starts it.
 #[derive(Debug, Parser)]
 #[command(name = "watchword", version, propagate_version = true, arg_required_else_help = true)]
 struct Cli {
@@ -41,6 +51,12 @@ struct Cli {
 enum Command {
     Serve(serve::Options),
     Dev(dev::Options),
+    Init(init::Options),
+    Config(config::Options),
+    Reload(reload::Options),
+    Doctor(doctor::Options),
+    Healthcheck(healthcheck::Options),
+    Completions(completions::Options),
 }
 
 /// Why a command failed.
@@ -52,30 +68,66 @@ enum CommandError {
     Data(#[from] DataError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+    #[error("{0}; without an admin listener, send its process a SIGHUP: it reloads too")]
+    NotReloaded(#[source] NoAnswer),
+    #[error(transparent)]
+    Init(#[from] InitError),
     #[error("no threads can be started: {0}")]
     Runtime(#[source] io::Error),
 }
 
-/// Does what the process's arguments say.
-pub fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Command::Serve(options) => serve::run(options),
-        Command::Dev(options) => dev::run(options),
-    };
-    match outcome {
-        Ok(Ended::Drained) => ExitCode::SUCCESS,
-        Ok(Ended::AtOnce) => ExitCode::FAILURE,
-        Err(error) => {
-            // Without a standard error there is nobody left to tell; the exit code still says it.
-            let _ = writeln!(io::stderr(), "watchword: {error}");
-            match error {
-                CommandError::Config(_) => EXIT_CONFIGURATION.into(),
-                CommandError::Data(_) | CommandError::Serve(_) | CommandError::Runtime(_) => {
-                    ExitCode::FAILURE
-                }
-            }
+impl CommandError {
+    /// What the process ends with.
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) => EXIT_CONFIGURATION,
+            Self::Data(_)
+            | Self::Serve(_)
+            | Self::NoAnswer(_)
+            | Self::NotReloaded(_)
+            | Self::Init(_)
+            | Self::Runtime(_) => EXIT_FAILURE,
         }
     }
+}
+
+/// Does what the process's arguments say.
+pub fn main() -> ExitCode {
+    let well = |well: bool| if well { ExitCode::SUCCESS } else { EXIT_FAILURE.into() };
+    let outcome = match Cli::parse().command {
+        Command::Serve(options) => serve::run(options).map(|ended| well(ended == Ended::Drained)),
+        Command::Dev(options) => dev::run(options).map(|ended| well(ended == Ended::Drained)),
+        Command::Init(options) => init::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Config(options) => config::run(options),
+        Command::Reload(options) => reload::run(options),
+        Command::Doctor(options) => doctor::run(options).map(well),
+        Command::Healthcheck(options) => healthcheck::run(options).map(well),
+        Command::Completions(options) => {
+            completions::run(&options);
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    outcome.unwrap_or_else(|error| {
+        // Without a standard error there is nobody left to tell; the exit code still says it.
+        let _ = writeln!(io::stderr(), "watchword: {error}");
+        error.exit_code().into()
+    })
+}
+
+/// Prints a line for people. Whoever stopped reading has seen enough.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Does one short piece of work that waits for others.
+fn once<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(CommandError::Runtime)?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// Runs a server's whole life.

@@ -13,7 +13,7 @@ use crate::config::{self, Config, Flag};
 use crate::lifecycle::{Ended, Listeners, Machine, ServeError, Server, allow_many_files};
 use crate::random::OsRandom;
 use crate::reload::Load;
-use crate::telemetry::log;
+use crate::telemetry;
 
 const EXAMPLE: &str = "\
 The least that works in a watchword.toml:
@@ -53,9 +53,11 @@ pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
     let registry = Registry::new(Arc::clone(&clock) as _);
     let load = move || config::load(sources.clone(), &registry);
     let config = load()?;
-    log::start(&config.log);
+    let traces = telemetry::start(&config.log, &config.telemetry);
     allow_many_files(&config);
-    block_on(serve(config, Arc::new(load), clock))
+    let ended = block_on(serve(config, Arc::new(load), clock));
+    traces.shutdown();
+    ended
 }
 
 async fn serve(config: Config, load: Load, clock: Arc<SystemClock>) -> Result<Ended, ServeError> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
 mod dev;
+mod doctor;
 mod failures;
 mod inbox;
 mod reload;

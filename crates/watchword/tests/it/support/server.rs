@@ -10,7 +10,7 @@ use watchword_testkit::deadline::DEADLINE;
 use watchword_testkit::process::Process;
 
 /// The program under test.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_watchword");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_watchword");
 
 /// A client that goes nowhere but where it is told, and never waits for ever.
 pub(crate) fn client() -> Client {
@@ -50,7 +50,12 @@ impl Server {
 
     /// `watchword serve` with this configuration, whose namespace is `app` with the secret `app-secret`.
     pub(crate) fn serve(config: &Path, environment: &[(&str, &str)]) -> Self {
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--config"].map(OsStr::new);
+        Self::serve_at("127.0.0.1:0", config, environment)
+    }
+
+    /// The same, at this address.
+    pub(crate) fn serve_at(listen: &str, config: &Path, environment: &[(&str, &str)]) -> Self {
+        let arguments = ["serve", "--listen", listen, "--config"].map(OsStr::new);
         let arguments = arguments.into_iter().chain([config.as_os_str()]);
         let mut process = Process::start(Path::new(PROGRAM), arguments, environment);
         let address = process.wait_for_line("the address it listens on", |line| {
