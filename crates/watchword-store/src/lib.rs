@@ -17,4 +17,4 @@ mod sqlite;
 
 #[cfg(feature = "reference")]
 pub use memory::{Fault, Memory};
-pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
+pub use sqlite::{Copied, CopyError, OpenError, SqliteOptions, SqliteStore, copy};

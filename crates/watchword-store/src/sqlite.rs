@@ -5,6 +5,7 @@
 //! A third thread copies the write-ahead log into the database ([`checkpoint`]).
 
 mod checkpoint;
+mod copy;
 mod counts;
 mod deliveries;
 mod history;
@@ -44,6 +45,7 @@ use watchword_core::time::Timestamp;
 use watchword_core::verification::{Verification, Vid};
 
 use checkpoint::WalWatch;
+pub use copy::{Copied, CopyError, copy};
 use deliveries::Records;
 use job::{Answer, Job};
 use open::Database;

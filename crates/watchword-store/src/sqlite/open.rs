@@ -256,7 +256,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn connect(path: &Path, access: OpenFlags, cache_kib: u32) -> Result<Connection, OpenError> {
+pub(super) fn connect(path: &Path, access: OpenFlags, cache_kib: u32) -> Result<Connection, OpenError> {
     let failed = |source| database_error(path, source);
     // Each connection belongs to one thread, so SQLite needs no locks of its own around it.
     let connection =

@@ -6,6 +6,7 @@
     reason = "a test says what is wrong by failing"
 )]
 
+mod copying;
 mod cost;
 mod durability;
 mod opening;
