@@ -16,6 +16,7 @@ mod problem;
 mod providers;
 mod read;
 mod sections;
+mod show;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -46,6 +47,7 @@ use tree::Node;
 pub use messages::{BodyTemplate, MessageTemplates};
 pub use problem::{ConfigError, Problem};
 pub use sections::{Admin, Guess, Log, Otp, RetentionSection, Server, Store, Telemetry, Tls};
+pub use show::{ShownSetting, show};
 pub use tree::Origin;
 pub use value::{ListenAddress, LogFormat, LogLevel, ProxyNetwork, RootUrl, StoreUrl};
 

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
+mod as_otpgateway;
+mod config_check;
 mod dev;
 mod doctor;
 mod failures;
 mod inbox;
+mod init;
 mod reload;
 mod serve;
 mod stopping;

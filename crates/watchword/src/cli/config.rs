@@ -1,0 +1,93 @@
+//! `watchword config`.
+
+use std::collections::BTreeMap;
+use std::io::{Write as _, stderr, stdout};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use watchword_delivery::registry::Registry;
+
+use super::sources::SourceOptions;
+use super::{CommandError, EXIT_CONFIGURATION, say};
+use crate::clock::SystemClock;
+use crate::config::{self, Config, REFERENCE};
+
+/// Look at the configuration without starting a server.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read it as `serve` would, and list all that is wrong
+    ///
+    /// Each mistake is one line with its file and line; the exit code is 2 then. Nothing is connected to, see `doctor` for that.
+    Check(SourceOptions),
+    /// Print every setting with its value and where it was set; secrets are left out
+    Show(SourceOptions),
+    /// Print every setting there is, with its default and what it is for
+    Reference,
+}
+
+pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
+    match options.command {
+        Command::Check(sources) => Ok(check(sources)),
+        Command::Show(sources) => {
+            let mut out = stdout().lock();
+            for setting in config::show(sources.sources(Vec::new()))? {
+                // Whoever stopped reading has seen enough.
+                let _ = writeln!(out, "{setting}");
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Reference => {
+            let _ = stdout().write_all(REFERENCE.as_bytes());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn check(sources: SourceOptions) -> ExitCode {
+    let registry = Registry::new(Arc::new(SystemClock::new()));
+    match config::load(sources.sources(Vec::new()), &registry) {
+        Ok(config) => {
+            say(&summary(&config));
+            for warning in &config.warnings {
+                say(&format!("warning: {warning}"));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            for problem in error.problems() {
+                let _ = writeln!(stderr(), "{problem}");
+            }
+            EXIT_CONFIGURATION.into()
+        }
+    }
+}
+
+/// What would run.
+fn summary(config: &Config) -> String {
+    let Config { server, store, namespaces, providers, routes, .. } = config;
+    let of_kinds: BTreeMap<_, _> =
+        providers.iter().map(|(id, provider)| (id.as_str(), provider.settings.kind())).collect();
+    let of_kinds: Vec<String> = of_kinds.iter().map(|(id, kind)| format!("{id} ({kind})")).collect();
+    // Each provider is a route of its own name too.
+    let routes: Vec<&str> = routes
+        .keys()
+        .map(|route| route.as_str())
+        .filter(|name| !providers.keys().any(|id| id.as_str() == *name))
+        .collect();
+    let routes = if routes.is_empty() { String::new() } else { format!(", routes {}", routes.join(", ")) };
+    format!(
+        "good: listens on {}, store {}, {} namespace{}, providers {}{routes}",
+        server.listen.0,
+        store.url,
+        namespaces.len(),
+        if namespaces.len() == 1 { "" } else { "s" },
+        of_kinds.join(", "),
+    )
+}

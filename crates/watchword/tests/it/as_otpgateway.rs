@@ -1,0 +1,1 @@
+//! `watchword serve --as otpgateway`.
