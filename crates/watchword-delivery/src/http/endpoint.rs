@@ -58,7 +58,8 @@ impl Endpoint {
             Some(Part::Literal(text)) => text.expose(),
             _ => "",
         };
-        if parts.len() > 1 && !names_origin(beginning) {
+        let has_values = parts.iter().any(|part| matches!(part, Part::Value(_)));
+        if has_values && !names_origin(beginning) {
             return Err(
                 wrong(id, "url", "must begin with its scheme and host as they are, without `{{`").into()
             );
@@ -74,7 +75,7 @@ impl Endpoint {
                 queried.push((utf8_percent_encode(name, VALUE).to_string(), text));
             }
         }
-        let has_path_values = parts.len() > 1 && !beginning.contains('?');
+        let has_path_values = has_values && !beginning.contains('?');
         let endpoint = Self { parts, query: queried, origin: base.origin(), has_path_values };
         check_requestable(id, &http_url(id, &endpoint.text(&Data::example())?)?)?;
         Ok(endpoint)

@@ -40,9 +40,11 @@ enum Made {
 impl Text {
     pub(super) fn new(setting: String, source: &Secret) -> Result<Self, Unmade> {
         let made = if source.expose().contains("{{") {
-            match Template::parse(source.expose(), Escaping::None) {
+            let sound = Template::parse(source.expose(), Escaping::None)
+                .and_then(|template| template.check(&Data::example().values).map(|()| template));
+            match sound {
                 Ok(template) => Made::By(template),
-                Err(error) => return Err(Unmade::new(setting, format!("is no template: {error}"))),
+                Err(error) => return Err(Unmade::new(setting, format!("is no sound template: {error}"))),
             }
         } else {
             Made::Literally(source.clone())

@@ -6,7 +6,13 @@
     reason = "the tests' own servers fail the test"
 )]
 
+mod http_presets;
+mod http_provider;
+mod http_replies;
+mod http_requests;
+mod http_settings;
 mod inbox;
+mod probe;
 mod raw_server;
 mod receiver;
 mod registry;

@@ -75,7 +75,10 @@ fn configuration_that_says_something_unknown_is_refused() {
     for (json, error) in [
         (r#"{"kind":"webhook","url":"http://a/","urll":1}"#, "unknown field `urll`"),
         (r#"{"kind":"inbox","url":"http://a/"}"#, "unknown field `url`"),
-        (r#"{"kind":"pigeon"}"#, "unknown variant `pigeon`, expected `webhook` or `inbox`"),
+        (
+            r#"{"kind":"pigeon"}"#,
+            "unknown variant `pigeon`, expected one of `smtp`, `webhook`, `http`, `inbox`",
+        ),
         (r#"{"url":"http://a/"}"#, "missing field `kind`"),
         (r#"{"kind":"webhook"}"#, "missing field `url`"),
         (r#"{"kind":"webhook","url":"http://a/","timeout":"3"}"#, "a length of time is a number and a unit"),
@@ -172,6 +175,6 @@ fn nothing_secret_is_in_the_debug_of_settings() {
 
 #[test]
 fn every_kind_is_listed() {
-    assert_eq!(ProviderSettings::KINDS, ["webhook", "inbox"]);
+    assert_eq!(ProviderSettings::KINDS, ["smtp", "webhook", "http", "inbox"]);
     assert_eq!(parse(r#"{"kind":"inbox"}"#).unwrap().kind(), "inbox");
 }
