@@ -11,7 +11,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use crate::error::Error;
-use crate::report::Output;
+use crate::output::Output;
 
 /// Content type of every reply (wire contract of otpgateway, "API").
 const JSON: &str = "application/json; charset=utf-8";
@@ -34,6 +34,12 @@ const CHECK_REPLY: &str = concat!(
 
 /// Answer PUT and check with constants: the least an HTTP server can cost.
 #[derive(Args)]
+#[command(after_help = "\
+Example, in two terminals; `compare` does both:
+    watchword-bench bare --listen 127.0.0.1:9000
+    watchword-bench run --target http://127.0.0.1:9000 --server-pid $(pgrep -f 'watchword-bench bare')
+
+It runs until Ctrl-C.")]
 pub(crate) struct Options {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
-use crate::client::Origin;
+use crate::client::Endpoint;
 use crate::error::Error;
 use crate::options::Server;
 use crate::stopwatch;
@@ -27,9 +28,9 @@ const LOG_LINES: usize = 15;
 pub(crate) struct RunningServer {
     child: Child,
     /// Where its API is.
-    pub(crate) origin: Origin,
+    pub(crate) endpoint: Endpoint,
     /// Where its metrics are.
-    pub(crate) admin: Option<Origin>,
+    pub(crate) admin: Option<Endpoint>,
     program: PathBuf,
     folder: TempDir,
 }
@@ -82,9 +83,11 @@ impl RunningServer {
         let fails = |source| Error::Start { program: program.clone(), source };
         let log = File::create(log_path(folder.path())).map_err(fails)?;
         command.stdin(Stdio::null()).stdout(log.try_clone().map_err(fails)?).stderr(log);
+        // Ctrl-C is for this program alone: it stops the server when it has reported.
+        command.process_group(0);
         let child = command.spawn().map_err(fails)?;
-        let origin = Origin::at(listen);
-        let mut server = Self { child, origin, admin: admin.map(Origin::at), program, folder };
+        let endpoint = Endpoint::at(listen);
+        let mut server = Self { child, endpoint, admin: admin.map(Endpoint::at), program, folder };
         for address in std::iter::once(listen).chain(admin) {
             server.wait_for(address).await?;
         }

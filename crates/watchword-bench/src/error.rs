@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
-use crate::client::{ExchangeError, Origin};
+use crate::client::{ExchangeError, TlsError};
+use crate::failure::Errors;
 
 /// What ends the program with exit code 1. No variant carries a passcode or a secret.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +29,19 @@ pub(crate) enum Error {
     #[error("the bare server stopped")]
     Bare(#[source] io::Error),
     #[error("cannot connect to {target}; does the server run, and listen there?")]
-    Connect { target: Origin, source: ExchangeError },
+    Connect { target: String, source: ExchangeError },
+    #[error(
+        "no TLS with {target}; is it https, and its certificate signed by an authority of the system or of --ca?"
+    )]
+    NoTls { target: String, source: ExchangeError },
+    #[error("TLS with {target} cannot be set up")]
+    TlsSetUp { target: String, source: TlsError },
+    #[error("{target}: {reason}. {advice}")]
+    Preflight { target: String, reason: String, advice: String },
     #[error("cannot read the metrics of {admin}")]
-    Metrics { admin: Origin, source: ExchangeError },
+    Metrics { admin: String, source: ExchangeError },
     #[error("{admin}/metrics was answered {status}")]
-    MetricsRefused { admin: Origin, status: StatusCode },
+    MetricsRefused { admin: String, status: StatusCode },
     #[error("cannot read {path}; does process {pid} still run?")]
     Process { pid: u32, path: PathBuf, source: io::Error },
     #[error("{path} is not in the form that proc(5) describes")]
@@ -54,8 +63,8 @@ pub(crate) enum Error {
     NotReady { program: PathBuf, waited_for: SocketAddr, deadline: Duration, log: String },
     #[error("a task of the load program failed")]
     Task(#[source] tokio::task::JoinError),
-    #[error("{failed} of {asked} verifications failed, so the figures say nothing; the first: {first}")]
-    Failures { failed: u64, asked: u64, first: String },
+    #[error("{failed} of {asked} verifications failed, so the figures say nothing: {kinds}")]
+    Failures { failed: u64, asked: u64, kinds: String },
 }
 
 /// The error and its causes in one line, as `what: why: why`.
@@ -71,9 +80,15 @@ pub(crate) fn with_causes(error: &dyn StdError) -> String {
 }
 
 /// An error when anything failed.
-pub(crate) fn failures(failed: u64, asked: u64, seen: &[String]) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// How many failed, and why.
+pub(crate) fn failures(asked: u64, errors: &Errors) -> Result<(), Error> {
+    let failed = errors.total();
     if failed == 0 {
         return Ok(());
     }
-    Err(Error::Failures { failed, asked, first: seen.first().cloned().unwrap_or_default() })
+    let kinds: Vec<String> = errors.kinds().iter().map(ToString::to_string).collect();
+    Err(Error::Failures { failed, asked, kinds: kinds.join("; ") })
 }

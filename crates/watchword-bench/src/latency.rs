@@ -11,13 +11,17 @@ const LONGEST: u64 = 3_600_000_000;
 /// A histogram of latencies in microseconds, exact to three digits.
 pub(crate) struct Latencies(Histogram<u32>);
 
-/// Quantiles of one kind of call, in microseconds.
-#[derive(Clone, Serialize)]
+/// What reports show of one kind of call, in microseconds.
+#[derive(Clone, Copy, Serialize)]
 pub(crate) struct Quantiles {
+    /// How many were counted.
+    pub(crate) count: u64,
+    pub(crate) mean_us: f64,
     pub(crate) p50_us: u64,
+    pub(crate) p90_us: u64,
     pub(crate) p95_us: u64,
     pub(crate) p99_us: u64,
-    #[serde(rename = "p99.9_us")]
+    /// The 99.9th percentile.
     pub(crate) p999_us: u64,
     pub(crate) max_us: u64,
 }
@@ -45,11 +49,15 @@ impl Latencies {
 
     /// The quantiles that reports show; all 0 when nothing was counted.
     pub(crate) fn quantiles(&self) -> Quantiles {
+        let at = |quantile| self.0.value_at_quantile(quantile);
         Quantiles {
-            p50_us: self.0.value_at_quantile(0.5),
-            p95_us: self.0.value_at_quantile(0.95),
-            p99_us: self.0.value_at_quantile(0.99),
-            p999_us: self.0.value_at_quantile(0.999),
+            count: self.0.len(),
+            mean_us: self.0.mean(),
+            p50_us: at(0.5),
+            p90_us: at(0.9),
+            p95_us: at(0.95),
+            p99_us: at(0.99),
+            p999_us: at(0.999),
             max_us: self.0.max(),
         }
     }
@@ -67,11 +75,19 @@ mod tests {
             high.record(Duration::from_millis(500 + millis));
         }
         low.add(&high);
-        let Quantiles { p50_us, p95_us, p99_us, p999_us, max_us } = low.quantiles();
-        for (measured, exact) in
-            [(p50_us, 500_000), (p95_us, 950_000), (p99_us, 990_000), (p999_us, 999_000), (max_us, 1_000_000)]
-        {
+        let quantiles = low.quantiles();
+        assert_eq!(quantiles.count, 1_000);
+        for (measured, exact) in [
+            (quantiles.p50_us, 500_000),
+            (quantiles.p90_us, 900_000),
+            (quantiles.p95_us, 950_000),
+            (quantiles.p99_us, 990_000),
+            (quantiles.p999_us, 999_000),
+            (quantiles.max_us, 1_000_000),
+            (quantiles.mean_us as u64, 500_500),
+        ] {
             assert!(measured.abs_diff(exact) * 1000 <= exact, "{measured} is not {exact}");
         }
+        assert_eq!(Latencies::new().quantiles().max_us, 0);
     }
 }

@@ -5,32 +5,44 @@
 //! otpgateway API, counts what that costs the server, and compares the cost with the least that an HTTP server can do.
 //! Measure release builds only.
 
+mod address_pattern;
+mod aim;
 mod bare;
 mod child;
 mod client;
 mod compare;
 mod disk;
 mod error;
+mod failure;
+mod figures;
 mod latency;
+mod limit;
 mod load;
 mod machine;
 mod measure;
 mod memory;
 mod metrics;
 mod options;
+mod output;
+mod preflight;
 mod process;
+mod progress;
 mod report;
 mod run;
+mod stop;
 mod stopwatch;
+mod target;
 mod verification;
 
 use std::io::Write as _;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Error, with_causes};
+use crate::stop::Stop;
 
 /// Drives and measures servers that speak the otpgateway API.
 #[derive(Parser)]
@@ -69,24 +81,39 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the command until it ends or a signal asks to stop. Either way its future is dropped, and with it the servers
-/// it started. A signal is how the bare server is meant to end; it cuts anything else short.
+/// Runs the command until it ends. The first signal asks it to end early and report what there is; a second one cuts it
+/// short. Either way its future is dropped, and with it the servers it started. A signal is how the bare server is meant
+/// to end.
 async fn until_interrupted(command: Command) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
-    let interrupted = if matches!(command, Command::Bare(_)) { Ok(()) } else { Err(Error::Interrupted) };
+    let mut signaled = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let (stopper, stop) = stop::channel();
+    let serves = matches!(command, Command::Bare(_));
+    let mut work = pin!(perform(command, stop));
     tokio::select! {
-        outcome = perform(command) => outcome,
-        _ = terminate.recv() => interrupted,
-        _ = interrupt.recv() => interrupted,
+        outcome = &mut work => return outcome,
+        () = signaled() => stopper.ask(),
+    }
+    if serves {
+        return Ok(());
+    }
+    tokio::select! {
+        outcome = &mut work => outcome,
+        () = signaled() => Err(Error::Interrupted),
     }
 }
 
-async fn perform(command: Command) -> Result<(), Error> {
+async fn perform(command: Command, stop: Stop) -> Result<(), Error> {
     match command {
         Command::Bare(options) => bare::run(options).await,
-        Command::Run(options) => run::run(options).await,
-        Command::Compare(options) => compare::run(options).await,
-        Command::Memory(options) => memory::run(options).await,
+        Command::Run(options) => run::run(options, stop).await,
+        Command::Compare(options) => compare::run(options, stop).await,
+        Command::Memory(options) => memory::run(options, stop).await,
     }
 }

@@ -2,21 +2,28 @@
 
 use std::sync::Arc;
 
-use crate::client::Origin;
+use crate::client::Endpoint;
 use crate::error::{Error, failures};
 use crate::load::{self, Load};
+use crate::machine::CoreTime;
 use crate::metrics;
-use crate::process::{self, CpuTime};
-use crate::report::{ProcessReport, RunReport};
+use crate::process::{self, Watched};
+use crate::report::{Around, ProcessReport, RunReport};
+use crate::stop::Stop;
 use crate::verification::Api;
+
+/// What reports call this program.
+const LOAD_PROGRAM: &str = "load program";
 
 /// A server under load, and what to read of it.
 pub(crate) struct Subject {
     pub(crate) api: Arc<Api>,
     /// Processes whose cost is measured, the server's first.
-    pub(crate) pids: Vec<u32>,
+    pub(crate) processes: Vec<Watched>,
     /// Where the server's counters are.
-    pub(crate) admin: Option<Origin>,
+    pub(crate) admin: Option<Endpoint>,
+    /// Ends a load early.
+    pub(crate) stop: Stop,
 }
 
 impl Subject {
@@ -24,10 +31,11 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// When any of it fails.
-    pub(crate) async fn prepare(&self, load: Load) -> Result<(), Error> {
-        let outcome = load::apply(&self.api, load).await?;
-        failures(outcome.failed, load.count, &outcome.failures)
+    /// When any of it fails, or it was stopped: there is nothing to report yet.
+    pub(crate) async fn prepare(&self, load: Load, what: &str) -> Result<(), Error> {
+        let outcome = load::apply(&self.api, load, &self.stop, what).await?;
+        failures(load.count, &outcome.counts.errors)?;
+        self.stop.or_go_on()
     }
 
     /// Applies a load and measures it. Failed verifications are in the report: [`RunReport::must_be_clean`].
@@ -35,23 +43,37 @@ impl Subject {
     /// # Errors
     ///
     /// When nothing can be measured: no connection, a process that ended, metrics that can't be read.
-    pub(crate) async fn measure(&self, load: Load) -> Result<RunReport, Error> {
+    pub(crate) async fn measure(&self, load: Load, what: &str) -> Result<RunReport, Error> {
         let counters = self.counters().await?;
-        let cpu = self.cpu_times()?;
-        let own = process::cpu_time(std::process::id())?;
+        let before: Result<Vec<_>, Error> =
+            self.processes.iter().map(|watched| process::cpu_time(watched.pid)).collect();
+        let before = before?;
+        let own = process::own_cpu_time()?;
+        let cores = CoreTime::read();
 
-        let outcome = load::apply(&self.api, load).await?;
+        let outcome = load::apply(&self.api, load, &self.stop, what).await?;
 
-        let own = ProcessReport::new(std::process::id(), &own, outcome.completed)?;
-        let processes = self.pids.iter().zip(&cpu);
-        let processes: Result<Vec<_>, Error> =
-            processes.map(|(&pid, before)| ProcessReport::new(pid, before, outcome.completed)).collect();
-        let store = metrics::work(counters, self.counters().await?);
-        Ok(RunReport::new(load.count, &outcome, processes?, own, store))
-    }
-
-    fn cpu_times(&self) -> Result<Vec<CpuTime>, Error> {
-        self.pids.iter().map(|&pid| process::cpu_time(pid)).collect()
+        let machine_busy = CoreTime::read().zip(cores).and_then(|(now, before)| now.busy_since(before));
+        let completed = outcome.counts.completed;
+        let around = async {
+            let watched = Watched { name: LOAD_PROGRAM.to_owned(), pid: std::process::id() };
+            let load_program = ProcessReport::new(&watched, &own, process::own_cpu_time()?, completed)?;
+            let mut processes = Vec::new();
+            for (watched, before) in self.processes.iter().zip(&before) {
+                let now = process::cpu_time(watched.pid)?;
+                processes.push(ProcessReport::new(watched, before, now, completed)?);
+            }
+            let store = metrics::work(counters, self.counters().await?);
+            Ok(Around { processes, load_program, machine_busy, store })
+        };
+        match around.await {
+            Ok(around) => Ok(RunReport::new(load, &outcome, around)),
+            Err(error) => {
+                // When the server is gone, the verifications that failed say more than its missing figures.
+                failures(load.count, &outcome.counts.errors)?;
+                Err(error)
+            }
+        }
     }
 
     async fn counters(&self) -> Result<Option<metrics::StoreCounters>, Error> {
@@ -90,7 +112,7 @@ mod tests {
 
     async fn call(State(calls): State<Calls>) -> &'static str {
         calls.fetch_add(1, Ordering::SeqCst);
-        r#"{"data":{"otp":"1"}}"#
+        r#"{"status":"success","data":{"otp":"1"}}"#
     }
 
     #[tokio::test]
@@ -99,18 +121,18 @@ mod tests {
         let routes =
             Router::new().route("/api/otp/{id}", put(call).post(call)).route("/metrics", get(metrics));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = Origin::at(listener.local_addr().unwrap());
+        let endpoint = Endpoint::at(listener.local_addr().unwrap());
         tokio::spawn(async { axum::serve(listener, routes.with_state(calls)).await.unwrap() });
 
-        let api = Arc::new(Api::new(origin.clone(), "dev", "dev", "inbox"));
-        let subject = Subject { api, pids: vec![std::process::id()], admin: Some(origin) };
+        let processes = vec![Watched { name: "server".to_owned(), pid: std::process::id() }];
+        let api = Arc::new(Api::sample(endpoint.clone()));
+        let subject = Subject { api, processes, admin: Some(endpoint), stop: crate::stop::channel().1 };
         let connections = NonZeroU32::new(2).unwrap();
-        let report =
-            subject.measure(Load { work: Work::Verify, count: 50, connections, rate: None }).await.unwrap();
+        let load = Load { work: Work::Verify, count: 50, connections, rate: None, max_errors: 1 };
+        let report = subject.measure(load, "run").await.unwrap();
         report.must_be_clean().unwrap();
-        let store = report.store.unwrap();
+        let store = report.store().unwrap();
         assert_eq!((store.commits, store.operations), (50.0, 200.0));
         assert_eq!(store.commits_per_operation, Some(0.25));
-        assert_eq!(report.processes.len(), 1);
     }
 }

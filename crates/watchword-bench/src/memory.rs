@@ -3,15 +3,18 @@
 use clap::Args;
 use serde::Serialize;
 
+use crate::aim::Aim;
 use crate::child::RunningServer;
 use crate::error::Error;
-use crate::load::{Load, Work};
+use crate::figures::{grouped, mebibytes, ratio};
 use crate::machine::Machine;
-use crate::measure::Subject;
-use crate::options::{Amount, Caller, Server};
+use crate::options::{Amount, Caller, Reporting, Server};
+use crate::output::Output;
 use crate::process::{self, Memory};
-use crate::report::{Aim, Medians, Output, RunReport, grouped, mebibytes, ratio};
+use crate::report::{Head, Medians, RunReport};
+use crate::stop::Stop;
 use crate::stopwatch;
+use crate::target::Measured;
 
 /// Resident memory of a server that has just started, in MiB.
 const IDLE_AIM_MIB: f64 = 20.0;
@@ -26,7 +29,12 @@ const CPU_AIM: f64 = 1.3;
 const LIFETIME: u32 = 86_400;
 
 /// Load many live verifications, and measure memory and the cost of one more.
+///
+/// Two servers are started, one with few live verifications and one with many.
 #[derive(Args)]
+#[command(after_help = "\
+Example:
+    watchword-bench memory --server-binary target/release/watchword --live 1000000 --verifications 60000 --runs 3")]
 pub(crate) struct Options {
     #[command(flatten)]
     server: Server,
@@ -34,22 +42,21 @@ pub(crate) struct Options {
     caller: Caller,
     #[command(flatten)]
     amount: Amount,
+    #[command(flatten)]
+    reporting: Reporting,
     /// Live verifications to load.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     live: u64,
     /// Live verifications of the server that it is compared with.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     few: u64,
-    /// Print one JSON document instead of text.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Serialize)]
 struct Report {
-    machine: Machine,
-    connections: u32,
-    verifications: u64,
+    #[serde(flatten)]
+    head: Head,
+    interrupted: bool,
     few: Side,
     many: Side,
     aims: Vec<Aim>,
@@ -69,8 +76,8 @@ struct Side {
 
 /// A server that is loaded and still running.
 struct Filled {
-    server: RunningServer,
-    subject: Subject,
+    pid: u32,
+    measured: Measured,
     side: Side,
 }
 
@@ -79,26 +86,32 @@ struct Filled {
 /// # Errors
 ///
 /// When a server can't be started, something can't be measured, or a verification failed.
-pub(crate) async fn run(options: Options) -> Result<(), Error> {
-    let output = Output::new(options.json);
+pub(crate) async fn run(options: Options, stop: Stop) -> Result<(), Error> {
+    let Options { amount, reporting, .. } = &options;
+    let output = Output::new(reporting.json);
     let machine = Machine::read();
     output.section(&machine)?;
 
-    let mut few = fill(&options, options.few, output).await?;
-    let mut many = fill(&options, options.live, output).await?;
+    let mut few = fill(&options, options.few, output, &stop).await?;
+    let mut many = fill(&options, options.live, output, &stop).await?;
     for filled in [&few, &many] {
-        filled.subject.prepare(options.amount.warm_up()).await?;
+        filled.measured.subject.prepare(amount.warm_up(), "warm-up").await?;
     }
-    for number in 1..=options.amount.runs.get() {
+    'runs: for number in 1..=amount.runs.get() {
         for filled in [&mut few, &mut many] {
-            let report = filled.subject.measure(options.amount.run()).await?;
-            report.must_be_clean()?;
             let live = grouped(filled.side.live);
-            output
-                .section(&format_args!("\nrun {number} of {}, {live} live: {report}", options.amount.runs))?;
+            let what = format!("run {number} of {}, {live} live", amount.runs);
+            let report = filled.measured.subject.measure(amount.run(), &what).await?;
+            report.must_be_clean()?;
+            output.section(&format_args!("\n{what}: {report}"))?;
             filled.side.runs.push(report);
+            if stop.asked() {
+                break 'runs;
+            }
         }
     }
+    let versions = many.measured.versions.clone();
+    let passcode_from = many.measured.subject.api.passcode_from;
     let (few, many) = (few.finish()?, many.finish()?);
 
     output.section(&"")?;
@@ -110,34 +123,35 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     for aim in &aims {
         output.section(aim)?;
     }
-    let (connections, verifications) = (options.amount.connections.get(), options.amount.verifications);
-    output.document(&Report { machine, connections, verifications, few, many, aims })
+    let head = Head::new("memory", versions, machine, amount, passcode_from);
+    output.document(&Report { head, interrupted: stop.asked(), few, many, aims })?;
+    stop.or_go_on()
 }
 
 /// Starts a server and leaves so many live verifications in it.
-async fn fill(options: &Options, live: u64, output: Output) -> Result<Filled, Error> {
+async fn fill(options: &Options, live: u64, output: Output, stop: &Stop) -> Result<Filled, Error> {
     let server = RunningServer::start(&options.server).await?;
-    let idle = process::memory(server.pid())?;
+    let pid = server.pid();
+    let idle = process::memory(pid)?;
     output.section(&format_args!("idle: {idle}"))?;
-    let api = options.caller.api(server.origin.clone());
-    let subject = Subject { api, pids: vec![server.pid()], admin: server.admin.clone() };
+    let measured = Measured::of(server, &options.server, &options.caller, &options.reporting, stop).await?;
 
-    let work = Work::PutOnly { ttl: LIFETIME };
     let started = stopwatch::now();
-    subject.prepare(Load { work, count: live, connections: options.amount.connections, rate: None }).await?;
+    let what = format!("{} live", grouped(live));
+    measured.subject.prepare(options.amount.filling(live, LIFETIME), &what).await?;
     let loading_seconds = started.elapsed().as_secs_f64();
-    let loaded = process::memory(server.pid())?;
-    output.section(&format_args!("{} live, loaded in {loading_seconds:.1} s: {loaded}", grouped(live)))?;
+    let loaded = process::memory(pid)?;
+    output.section(&format_args!("{what}, loaded in {loading_seconds:.1} s: {loaded}"))?;
 
     let medians = Medians::of(&[]);
     let side = Side { live, idle, loading_seconds, loaded, after_runs: loaded, runs: Vec::new(), medians };
-    Ok(Filled { server, subject, side })
+    Ok(Filled { pid, measured, side })
 }
 
 impl Filled {
     /// Reads the memory once more and stops the server.
     fn finish(mut self) -> Result<Side, Error> {
-        self.side.after_runs = process::memory(self.server.pid())?;
+        self.side.after_runs = process::memory(self.pid)?;
         self.side.medians = Medians::of(&self.side.runs);
         Ok(self.side)
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
-use crate::client::{Connection, Origin};
+use crate::client::{Connection, Endpoint};
 use crate::error::Error;
 
 const COMMITS: &str = "watchword_store_commits_total";
@@ -31,14 +31,14 @@ pub(crate) struct StoreWork {
 /// # Errors
 ///
 /// When the admin listener can't be reached or answers anything but 200.
-pub(crate) async fn read(admin: &Origin) -> Result<Option<StoreCounters>, Error> {
-    let fails = |source| Error::Metrics { admin: admin.clone(), source };
+pub(crate) async fn read(admin: &Endpoint) -> Result<Option<StoreCounters>, Error> {
+    let fails = |source| Error::Metrics { admin: admin.origin.to_string(), source };
     let request =
-        admin.request(Method::GET, "/metrics", Bytes::new()).map_err(|error| fails(error.into()))?;
+        admin.origin.request(Method::GET, "/metrics", Bytes::new()).map_err(|error| fails(error.into()))?;
     let mut connection = Connection::open(admin).await.map_err(fails)?;
     let reply = connection.exchange(request).await.map_err(fails)?;
     if reply.status != StatusCode::OK {
-        return Err(Error::MetricsRefused { admin: admin.clone(), status: reply.status });
+        return Err(Error::MetricsRefused { admin: admin.origin.to_string(), status: reply.status });
     }
     Ok(counters(&String::from_utf8_lossy(&reply.body)))
 }

@@ -2,19 +2,46 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
 
-use crate::client::Origin;
-use crate::load::{Load, Work};
-use crate::verification::Api;
+use crate::address_pattern::AddressPattern;
+use crate::client::{Authorities, Endpoint, Origin};
+use crate::load::{Load, MAX_ERRORS, Work};
+use crate::process::Watched;
+use crate::verification::{Api, Credentials, PasscodeFrom};
 
 /// Largest warm-up, in verifications.
 const MAX_WARM_UP: u64 = 20_000;
 
+/// The server to be measured: one that runs already, or one that is started for it.
+#[derive(Args)]
+#[command(next_help_heading = "The server")]
+pub(crate) struct Target {
+    /// Base URL of a server that runs already: http:// or https://, with a path if it has one.
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:9000",
+        conflicts_with = "server_binary"
+    )]
+    pub(crate) target: Origin,
+    /// Authorities that its certificate is signed by, a PEM file [default: the system's]
+    #[arg(long, value_name = "FILE", value_parser = Authorities::read)]
+    pub(crate) ca: Option<Authorities>,
+    /// Process of that server, to measure its CPU and memory.
+    #[arg(long, value_name = "PID", conflicts_with = "server_binary")]
+    pub(crate) server_pid: Option<u32>,
+    /// Admin listener of that server, if it is a Watchword, to count its commits.
+    #[arg(long, value_name = "URL", conflicts_with = "server_binary")]
+    pub(crate) admin: Option<Origin>,
+    #[command(flatten)]
+    pub(crate) server: Option<Server>,
+}
+
 /// Who calls the API. No `Debug`: it holds the secret.
 #[derive(Args)]
+#[command(next_help_heading = "The calls")]
 pub(crate) struct Caller {
     /// Namespace: the user name of the API.
     #[arg(long, default_value = "dev")]
@@ -25,16 +52,31 @@ pub(crate) struct Caller {
     /// Provider that the server sends with.
     #[arg(long, default_value = "inbox")]
     provider: String,
+    /// Addresses. {id} stands for the verification's id, {number} for nine digits, both each person's own; for text
+    /// messages give such as +77{number}.
+    #[arg(long, value_name = "PATTERN", default_value = "user-{id}@example.com")]
+    to: AddressPattern,
+    /// Who makes the passcode: the server, when its reply to PUT gives it back, or this program [default: the server,
+    /// if it gives it back]
+    #[arg(long, value_enum)]
+    pub(crate) passcode_from: Option<PasscodeFrom>,
 }
 
 impl Caller {
-    pub(crate) fn api(&self, target: Origin) -> Arc<Api> {
-        Arc::new(Api::new(target, &self.namespace, &self.secret, &self.provider))
+    pub(crate) fn api(&self, endpoint: Endpoint) -> Api {
+        Api {
+            endpoint,
+            credentials: Credentials::new(&self.namespace, &self.secret),
+            provider: self.provider.clone(),
+            to: self.to.clone(),
+            passcode_from: self.passcode_from.unwrap_or(PasscodeFrom::Reply),
+        }
     }
 }
 
 /// How much load.
 #[derive(Args)]
+#[command(next_help_heading = "The load")]
 pub(crate) struct Amount {
     /// Connections that stay open, each with one call at a time.
     #[arg(long, default_value = "64")]
@@ -45,29 +87,54 @@ pub(crate) struct Amount {
     /// Runs; the results are their medians.
     #[arg(long, default_value = "5")]
     pub(crate) runs: NonZeroU32,
-    /// Verifications started a second, each PUT timed from when it was due. Without it each connection goes as fast as
-    /// it can.
+    /// Verifications started a second, each timed from when it was due, however late it could be sent. Without it each
+    /// connection goes as fast as it can.
     #[arg(long, value_parser = rate)]
     pub(crate) rate: Option<f64>,
+    /// Failed verifications after which a run is given up.
+    #[arg(long, default_value_t = MAX_ERRORS, value_parser = clap::value_parser!(u64).range(1..))]
+    max_errors: u64,
+}
+
+/// What is measured besides the server, and how it is told.
+#[derive(Args)]
+#[command(next_help_heading = "The report")]
+pub(crate) struct Reporting {
+    /// Another process whose CPU is counted, children included, under a name: postgres=1234. May be repeated.
+    #[arg(long, value_name = "NAME=PID")]
+    pub(crate) also_pid: Vec<Watched>,
+    /// Print one JSON document instead of text. Its shape is in docs/performance.md.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 impl Amount {
     /// The load of one run.
     pub(crate) fn run(&self) -> Load {
-        Load { work: Work::Verify, count: self.verifications, connections: self.connections, rate: self.rate }
+        self.load(Work::Verify, self.verifications, self.rate)
     }
 
     /// What precedes the first run, unmeasured: a tenth of a run.
     pub(crate) fn warm_up(&self) -> Load {
         let count = (self.verifications / 10).clamp(1, MAX_WARM_UP);
-        Load { work: Work::Verify, count, connections: self.connections, rate: None }
+        self.load(Work::Verify, count, None)
+    }
+
+    /// So many live verifications, as fast as they can be had.
+    pub(crate) fn filling(&self, count: u64, ttl: u32) -> Load {
+        self.load(Work::PutOnly { ttl }, count, None)
+    }
+
+    fn load(&self, work: Work, count: u64, rate: Option<f64>) -> Load {
+        Load { work, count, connections: self.connections, rate, max_errors: self.max_errors }
     }
 }
 
 /// The server to start.
 #[derive(Args)]
+#[command(next_help_heading = "A server started for it")]
 pub(crate) struct Server {
-    /// The server's program; a release build.
+    /// The server's program, started for the measurement and stopped with it; a release build.
     #[arg(long, value_name = "PATH")]
     pub(crate) server_binary: PathBuf,
     /// Its arguments, split at spaces; {listen} and {data} stand for the address and the folder it is given.

@@ -1,7 +1,9 @@
-//! What a process has cost so far, from Linux's `/proc` (proc(5)).
+//! What a process and its descendants have cost so far, from Linux's `/proc` (proc(5)).
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -12,13 +14,35 @@ const AUXV_CLOCK_TICKS: usize = 17;
 /// Ticks a second on every Linux architecture in use, should the kernel not tell.
 const USUAL_CLOCK_TICKS: usize = 100;
 
-/// CPU time that all threads of a process have used, those that ended too. The kernel tells it in ticks, mostly 10 ms.
+/// A process to be measured, and what reports call it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Watched {
+    pub(crate) name: String,
+    pub(crate) pid: u32,
+}
+
+/// CPU time of a process and its descendants: of all their threads, those that ended too, and of all descendants that
+/// ended and were waited for. The kernel tells it in ticks, mostly 10 ms.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CpuTime {
     /// The `comm` of the process: its name, at most 15 bytes.
-    pub(crate) name: String,
+    pub(crate) command: String,
     pub(crate) user: Duration,
     pub(crate) system: Duration,
+    /// The process and its living descendants.
+    pub(crate) processes: u32,
+}
+
+/// What `stat` says of one process.
+#[derive(Clone, Debug, PartialEq)]
+struct Stat {
+    command: String,
+    parent: u32,
+    user: Duration,
+    system: Duration,
+    /// Of children that ended and were waited for, and of theirs.
+    children_user: Duration,
+    children_system: Duration,
 }
 
 /// Memory of a process, in KiB.
@@ -30,14 +54,76 @@ pub(crate) struct Memory {
     pub(crate) peak_kib: u64,
 }
 
-/// CPU time of a process up to now.
+/// Why a text is not [`Watched`].
+#[derive(Debug, thiserror::Error)]
+#[error("give NAME=PID, such as postgres=1234")]
+pub(crate) struct WatchedError;
+
+impl FromStr for Watched {
+    type Err = WatchedError;
+
+    fn from_str(text: &str) -> Result<Self, WatchedError> {
+        let (name, pid) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or(WatchedError)?;
+        Ok(Self { name: name.to_owned(), pid: pid.parse().map_err(|_| WatchedError)? })
+    }
+}
+
+/// CPU time of a process and its descendants up to now.
+///
+/// The difference of two readings is what they used in between, as the time of a descendant that ends goes to the one
+/// that waits for it. One that outlives its parent, or is not waited for, is lost.
 ///
 /// # Errors
 ///
 /// When the process has ended, or its file in `/proc` can't be read.
 pub(crate) fn cpu_time(pid: u32) -> Result<CpuTime, Error> {
+    let ticks = clock_ticks();
+    let root = stat(pid, ticks)?;
+    let (mut user, mut system) = (root.user + root.children_user, root.system + root.children_system);
+    let mut processes = 1;
+    for stat in descendants(pid, all(ticks)) {
+        user += stat.user + stat.children_user;
+        system += stat.system + stat.children_system;
+        processes += 1;
+    }
+    Ok(CpuTime { command: root.command, user, system, processes })
+}
+
+/// CPU time of this process up to now, without the servers it started.
+///
+/// # Errors
+///
+/// When its file in `/proc` can't be read.
+pub(crate) fn own_cpu_time() -> Result<CpuTime, Error> {
+    let Stat { command, user, system, .. } = stat(std::process::id(), clock_ticks())?;
+    Ok(CpuTime { command, user, system, processes: 1 })
+}
+
+fn stat(pid: u32, ticks: u32) -> Result<Stat, Error> {
     let (path, text) = read(pid, "stat")?;
-    parse_stat(&text, clock_ticks()).ok_or(Error::ProcessFormat { path })
+    parse_stat(&text, ticks).ok_or(Error::ProcessFormat { path })
+}
+
+/// Every process there is. Those that end meanwhile are left out.
+fn all(ticks: u32) -> HashMap<u32, Stat> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| Some((pid, stat(pid, ticks).ok()?))).collect()
+}
+
+/// Children, their children and so on.
+fn descendants(root: u32, mut processes: HashMap<u32, Stat>) -> Vec<Stat> {
+    processes.remove(&root);
+    let mut found = Vec::new();
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop() {
+        let children = processes.extract_if(|_, stat| stat.parent == parent);
+        for (pid, stat) in children {
+            parents.push(pid);
+            found.push(stat);
+        }
+    }
+    found
 }
 
 /// Memory of a process now.
@@ -59,14 +145,23 @@ fn read(pid: u32, file: &str) -> Result<(PathBuf, String), Error> {
     }
 }
 
-/// Fields 2, 14 and 15 of `stat`. The name stands in parentheses and may hold spaces and parentheses itself, so the
+/// Fields 2, 4 and 14 to 17 of `stat`. The name stands in parentheses and may hold spaces and parentheses itself, so the
 /// fields after it count from the last one that closes.
-fn parse_stat(text: &str, ticks_a_second: u32) -> Option<CpuTime> {
+fn parse_stat(text: &str, ticks_a_second: u32) -> Option<Stat> {
     let (before, after) = text.rsplit_once(')')?;
-    let (_, name) = before.split_once('(')?;
-    let mut fields = after.split_ascii_whitespace().skip(11);
+    let (_, command) = before.split_once('(')?;
+    let mut fields = after.split_ascii_whitespace().skip(1);
+    let parent = fields.next()?.parse().ok()?;
+    let mut fields = fields.skip(9);
     let mut time = || Some(Duration::from_secs(fields.next()?.parse().ok()?) / ticks_a_second);
-    Some(CpuTime { name: name.to_owned(), user: time()?, system: time()? })
+    Some(Stat {
+        command: command.to_owned(),
+        parent,
+        user: time()?,
+        system: time()?,
+        children_user: time()?,
+        children_system: time()?,
+    })
 }
 
 fn parse_status(text: &str) -> Option<Memory> {
@@ -94,17 +189,21 @@ fn auxv_entry(bytes: &[u8], what: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+
     use super::*;
+
+    fn of(command: &str, parent: u32, millis: [u64; 4]) -> Stat {
+        let [user, system, children_user, children_system] = millis.map(Duration::from_millis);
+        Stat { command: command.to_owned(), parent, user, system, children_user, children_system }
+    }
 
     #[test]
     fn the_name_in_stat_may_hold_spaces_and_parentheses() {
-        let rest = "S 1 2 2 0 -1 4194304 100 0 0 0 250 75 9 9 20 0 1 0 86459 3133440";
+        let rest = "S 12 2 2 0 -1 4194304 100 0 0 0 250 75 9 5 20 0 1 0 86459 3133440";
         for name in ["watchword", "a b", "(sd-pam)", "a) R 1 (b", ") )", ""] {
-            let expected = CpuTime {
-                name: name.to_owned(),
-                user: Duration::from_millis(2_500),
-                system: Duration::from_millis(750),
-            };
+            let expected = of(name, 12, [2_500, 750, 90, 50]);
             assert_eq!(parse_stat(&format!("4711 ({name}) {rest}"), 100), Some(expected));
         }
     }
@@ -112,9 +211,68 @@ mod tests {
     #[test]
     fn a_stat_in_another_form_is_refused() {
         for text in
-            ["", "4711", "4711 (a)", "4711 (a) S 1 2 3", "4711 (a) S 1 2 2 0 -1 4194304 100 0 0 0 x 75"]
+            ["", "4711", "4711 (a)", "4711 (a) S 1 2 3", "4711 (a) S 1 2 2 0 -1 4194304 100 0 0 0 1 75 x 3"]
         {
             assert_eq!(parse_stat(text, 100), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn descendants_are_children_and_their_children_and_nobody_else() {
+        let processes = [
+            (1, of("init", 0, [0; 4])),
+            (10, of("root", 1, [0; 4])),
+            (11, of("child", 10, [0; 4])),
+            (12, of("grandchild", 11, [0; 4])),
+            (13, of("another child", 10, [0; 4])),
+            (20, of("stranger", 1, [0; 4])),
+            (21, of("stranger's child", 20, [0; 4])),
+        ];
+        let mut found: Vec<_> =
+            descendants(10, processes.into()).into_iter().map(|stat| stat.command).collect();
+        found.sort();
+        assert_eq!(found, ["another child", "child", "grandchild"]);
+    }
+
+    #[test]
+    fn work_of_children_counts_while_they_live_and_after_they_ended() {
+        // A shell that forks twice: a child that works and ends, and one that has worked and waits for its input.
+        let work = "i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done";
+        let script = format!("({work}); ({work}; echo done; read x); :");
+        let mut shell = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(shell.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "done\n");
+        let tree = cpu_time(shell.id()).unwrap();
+        let root = stat(shell.id(), clock_ticks()).unwrap();
+        let waited_for = root.children_user + root.children_system;
+        let whole = tree.user + tree.system;
+        shell.kill().unwrap();
+        shell.wait().unwrap();
+        assert_eq!((&*tree.command, tree.processes), ("sh", 2));
+        assert!(waited_for > Duration::ZERO, "the child has not worked");
+        // Both children have done the same work: the sum is about twice what one took.
+        assert!(whole > waited_for * 3 / 2, "one of the children is not counted: {whole:?}, {waited_for:?}");
+    }
+
+    #[test]
+    fn what_is_watched_is_named() {
+        let watched = |name: &str, pid| Watched { name: name.to_owned(), pid };
+        let cases = [
+            ("postgres=12", Some(watched("postgres", 12))),
+            ("a=b=12", None),
+            ("=12", None),
+            ("12", None),
+            ("redis=", None),
+            ("redis=-1", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(text.parse::<Watched>().ok(), expected, "{text:?}");
         }
     }
 
@@ -129,13 +287,13 @@ mod tests {
     #[test]
     fn work_done_by_this_process_shows_as_its_cpu_time() {
         let pid = std::process::id();
-        let before = cpu_time(pid).unwrap();
+        let before = own_cpu_time().unwrap();
         let mut sum = 0_u64;
         loop {
             sum = (0..1_000_000_u64)
                 .fold(sum, |sum, number| sum.wrapping_mul(31).wrapping_add(std::hint::black_box(number)));
-            let after = cpu_time(pid).unwrap();
-            assert_eq!(after.name, before.name);
+            let after = own_cpu_time().unwrap();
+            assert_eq!(after.command, before.command);
             if after.user > before.user {
                 break;
             }

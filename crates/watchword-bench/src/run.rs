@@ -1,42 +1,54 @@
-//! `watchword-bench run`: load on a server that runs already.
+//! `watchword-bench run`: load on one server.
 
 use clap::Args;
 use serde::Serialize;
 
-use crate::client::Origin;
 use crate::error::Error;
 use crate::machine::Machine;
-use crate::measure::Subject;
-use crate::options::{Amount, Caller};
-use crate::report::{Medians, Output, RunReport, decimal, duration, grouped};
+use crate::options::{Amount, Caller, Reporting, Target};
+use crate::output::Output;
+use crate::report::{Head, Medians, RunReport};
+use crate::stop::Stop;
+use crate::target::Measured;
 
-/// Drive a running server, any that speaks the otpgateway API.
+/// Drive a server, any that speaks the otpgateway API.
 #[derive(Args)]
+#[command(override_usage = "watchword-bench run [OPTIONS] [-- <SERVER ARGUMENT>...]")]
+#[command(after_help = "\
+Examples:
+  A server that runs already, as fast as 64 connections go:
+    watchword-bench run --target http://127.0.0.1:9000 --server-pid $(pidof watchword)
+
+  At 2,000 verifications a second, each timed from when it was due:
+    watchword-bench run --rate 2000 --verifications 60000 --runs 3
+
+  A server with its store, under its own credentials, over TLS, the result for a machine:
+    WATCHWORD_BENCH_SECRET=... watchword-bench run --target https://otp.example.com \\
+      --namespace myApp --provider sms --to '+77{number}' \\
+      --server-pid 4711 --also-pid postgres=$(head -1 /var/lib/postgresql/15/main/postmaster.pid) --json
+
+  A server started for it and stopped afterwards:
+    watchword-bench run --server-binary target/release/watchword
+
+Ctrl-C ends it early and reports what was done until then. Exit code: 0 when every verification went through, 1 when
+one did not or it was stopped, 2 when an option is wrong.")]
 pub(crate) struct Options {
-    /// Where the server is.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9000")]
-    target: Origin,
+    #[command(flatten)]
+    target: Target,
     #[command(flatten)]
     caller: Caller,
     #[command(flatten)]
     amount: Amount,
-    /// Process whose CPU and memory are measured, the server's first; may be repeated.
-    #[arg(long)]
-    pid: Vec<u32>,
-    /// Admin listener of a Watchword server, to count its commits.
-    #[arg(long, value_name = "URL")]
-    admin: Option<Origin>,
-    /// Print one JSON document instead of text.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    reporting: Reporting,
 }
 
 #[derive(Serialize)]
 struct Report {
-    machine: Machine,
+    #[serde(flatten)]
+    head: Head,
+    interrupted: bool,
     target: String,
-    connections: u32,
-    rate: Option<f64>,
     runs: Vec<RunReport>,
     medians: Medians,
 }
@@ -45,46 +57,35 @@ struct Report {
 ///
 /// # Errors
 ///
-/// When something can't be measured, or a verification failed.
-pub(crate) async fn run(options: Options) -> Result<(), Error> {
-    let Options { target, caller, amount, pid, admin, json } = options;
-    let output = Output::new(json);
+/// When something can't be measured, a verification failed, or it was stopped early.
+pub(crate) async fn run(options: Options, stop: Stop) -> Result<(), Error> {
+    let Options { target, caller, amount, reporting } = options;
+    let output = Output::new(reporting.json);
     let machine = Machine::read();
     output.section(&machine)?;
-    output.section(&format_args!("{target}, {} connections", amount.connections))?;
 
-    let subject = Subject { api: caller.api(target.clone()), pids: pid, admin };
-    subject.prepare(amount.warm_up()).await?;
+    let Measured { subject, versions, started } = Measured::open(&target, &caller, &reporting, &stop).await?;
+    let target = subject.api.endpoint.origin.to_string();
+    output.section(&format_args!("{target}, {versions}{} connections", amount.connections))?;
+    subject.prepare(amount.warm_up(), "warm-up").await?;
     let mut runs = Vec::new();
     for number in 1..=amount.runs.get() {
-        let report = subject.measure(amount.run()).await?;
-        output.section(&format_args!("\nrun {number} of {}: {report}", amount.runs))?;
-        let clean = report.must_be_clean();
+        let what = format!("run {number} of {}", amount.runs);
+        let report = subject.measure(amount.run(), &what).await?;
+        output.section(&format_args!("\n{what}: {report}"))?;
+        let last = stop.asked() || report.must_be_clean().is_err();
         runs.push(report);
-        if clean.is_err() {
+        if last {
             break;
         }
     }
+    drop(started);
 
     let medians = Medians::of(&runs);
     output.section(&format_args!("\nmedians: {medians}"))?;
     let clean = runs.iter().try_for_each(RunReport::must_be_clean);
-    let (connections, rate) = (amount.connections.get(), amount.rate);
-    output.document(&Report { machine, target: target.to_string(), connections, rate, runs, medians })?;
-    clean
-}
-
-impl std::fmt::Display for Medians {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let micros = |value: Option<f64>| duration(value.unwrap_or_default() as u64);
-        write!(
-            formatter,
-            "{} a second, p99 PUT {}, check {}; CPU {} µs a verification, {} commits an operation",
-            grouped(self.per_second.unwrap_or_default() as u64),
-            micros(self.put_p99_us),
-            micros(self.check_p99_us),
-            decimal(self.cpu_us_per_verification, 1),
-            decimal(self.commits_per_operation, 3),
-        )
-    }
+    let head = Head::new("run", versions, machine, &amount, subject.api.passcode_from);
+    let interrupted = stop.asked();
+    output.document(&Report { head, interrupted, target, runs, medians })?;
+    clean.and(stop.or_go_on())
 }

@@ -15,8 +15,8 @@ pub(crate) fn now() -> Instant {
 }
 
 /// Milliseconds since 1970, to tell the ids of one run of the program from those of another. 0 before 1970.
-pub(crate) fn unix_millis() -> u128 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis())
+pub(crate) fn unix_millis() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
 }
 
 /// Blocks the thread, as the timer of the runtime is too coarse (1 ms) to pace requests.
@@ -36,4 +36,11 @@ pub(crate) async fn until<T>(deadline: Duration, mut probe: impl AsyncFnMut() ->
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// Ticks, the first at once.
+pub(crate) fn every(period: Duration) -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks
 }
