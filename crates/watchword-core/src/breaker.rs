@@ -56,6 +56,11 @@ impl Breaker {
         }
     }
 
+    /// Whether the provider is left alone, or has yet to prove itself after that.
+    pub fn is_open(&self) -> bool {
+        self.0.lock().open_until.is_some()
+    }
+
     /// Takes back a try that was let pass and not made.
     pub fn abandon(&self) {
         self.0.lock().trying_since = None;

@@ -20,7 +20,7 @@ use event_listener::Event;
 use futures::FutureExt;
 use futures::channel::{mpsc, oneshot};
 
-use crate::delivery::{Claim, Claimant, DeliveryId, DeliveryMode, Message, NodeId};
+use crate::delivery::{Claim, Claimant, DeliveryId, DeliveryMode, Message, NodeId, ProviderId};
 use crate::error::Error;
 use crate::parts::Parts;
 use crate::ports::Settlement;
@@ -111,6 +111,13 @@ impl Dispatcher {
     /// Sends over these routes from here on. What is on its way goes on over the route it began with.
     pub fn replace_routes(&self, routes: Routes) {
         self.0.routes.store(Arc::new(routes));
+    }
+
+    /// The providers that messages may go to, and whether each one's breaker is open.
+    pub fn breakers(&self) -> Vec<(ProviderId, bool)> {
+        let routes = self.0.routes.load();
+        let carriers = routes.carriers();
+        carriers.map(|carrier| (carrier.provider.id().clone(), carrier.breaker.is_open())).collect()
     }
 
     /// How many deliveries this node holds.

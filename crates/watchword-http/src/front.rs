@@ -4,25 +4,32 @@
 //! reply, and the `Exchange`, through which the handler reads the body and calls the engine within the limits.
 
 mod body;
+mod client;
 mod request_id;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::response::Response;
 use futures::future::{BoxFuture, Either, select};
 use futures::{FutureExt, poll};
+use http::HeaderMap;
+use ipnet::IpNet;
 use tokio::sync::Semaphore;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 use watchword_core::error::Error;
 use watchword_core::ports::{Clock, Observer, Random, StoreError};
 use watchword_core::time::Timestamp;
 
 pub(crate) use body::BodyError;
+pub(crate) use client::Peer;
 use request_id::{RequestId, RequestIds, X_REQUEST_ID};
 
 /// How much one node takes on at once.
@@ -41,6 +48,29 @@ impl Default for Limits {
     }
 }
 
+/// The target of spans that are for traces. They are at level debug.
+pub const TRACE_TARGET: &str = "watchword::trace";
+
+/// Makes the span of a request part of the trace that its caller began, if its headers say so.
+pub type AdoptTrace = fn(&Span, &HeaderMap);
+
+/// How a front works.
+#[derive(Clone, Debug, Default)]
+pub struct FrontSettings {
+    /// How much it takes on.
+    pub limits: Limits,
+    /// Whose word about the client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// For requests that are traced; `None`: every trace begins here.
+    pub adopt_trace: Option<AdoptTrace>,
+}
+
+impl From<Limits> for FrontSettings {
+    fn from(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+}
+
 /// What all dialects of a node share. Cheap to clone.
 #[derive(Clone)]
 pub struct Front(Arc<Shared>);
@@ -48,21 +78,29 @@ pub struct Front(Arc<Shared>);
 struct Shared {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
-    limits: Limits,
+    settings: FrontSettings,
     permits: Semaphore,
     ids: RequestIds,
+    in_hand: AtomicUsize,
 }
 
 impl Front {
-    /// A front with these limits. `random` names requests that come without a name.
+    /// A front with these settings. `random` names requests that come without a name.
     pub fn new(
         clock: Arc<dyn Clock>,
         random: &dyn Random,
         observer: Arc<dyn Observer>,
-        limits: Limits,
+        settings: impl Into<FrontSettings>,
     ) -> Self {
-        let permits = Semaphore::new(limits.max_concurrent.min(Semaphore::MAX_PERMITS));
-        Self(Arc::new(Shared { clock, observer, limits, permits, ids: RequestIds::new(random) }))
+        let settings = settings.into();
+        let permits = Semaphore::new(settings.limits.max_concurrent.min(Semaphore::MAX_PERMITS));
+        let (ids, in_hand) = (RequestIds::new(random), AtomicUsize::new(0));
+        Self(Arc::new(Shared { clock, observer, settings, permits, ids, in_hand }))
+    }
+
+    /// Requests that came and have no answer yet, those that wait for their message to go out included.
+    pub fn in_hand(&self) -> usize {
+        self.0.in_hand.load(Ordering::Relaxed)
     }
 
     /// Lets a request in. Within `patience` it has its answer.
@@ -72,21 +110,50 @@ impl Front {
         patience: Duration,
         request: &Request,
     ) -> (Entry<'_>, Exchange<'_>) {
-        let arrived = self.0.clock.now();
+        let Shared { clock, settings, ids, .. } = &*self.0;
+        let arrived = clock.now();
+        let id = ids.name(request.headers());
+        let client = client::address(request, &settings.trusted_proxies);
+        let span = tracing::debug_span!(
+            target: TRACE_TARGET, "request", %id, dialect = call.dialect, call = call.name, outcome = Empty,
+            http.response.status_code = Empty, otel.name = %format_args!("{} {}", call.dialect, call.name),
+            otel.kind = "server", otel.status_code = Empty
+        );
+        if let Some(adopt) = settings.adopt_trace.filter(|_| !span.is_disabled()) {
+            adopt(&span, request.headers());
+        }
         #[expect(
             clippy::disallowed_methods,
             reason = "metrics want to know how long an answer took, finer than the clock; nothing is decided by it"
         )]
-        let entry =
-            Entry { front: &self.0, call, id: self.0.ids.name(request.headers()), began: Instant::now() };
-        let exchange = Exchange { front: &self.0, arrived, ends_at: arrived.after(patience), end: None };
+        let began = Instant::now();
+        let in_hand = InHand::new(&self.0.in_hand);
+        let entry = Entry { front: &self.0, call, id, client, began, span, _in_hand: in_hand };
+        let exchange =
+            Exchange { front: &self.0, client, arrived, ends_at: arrived.after(patience), end: None };
         (entry, exchange)
+    }
+}
+
+/// One request more in hand, until it is dropped: clients may hang up at any time.
+struct InHand<'a>(&'a AtomicUsize);
+
+impl<'a> InHand<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl fmt::Debug for Front {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Front").field("limits", &self.0.limits).finish_non_exhaustive()
+        f.debug_struct("Front").field("settings", &self.0.settings).finish_non_exhaustive()
     }
 }
 
@@ -116,27 +183,33 @@ pub(crate) struct Entry<'a> {
     front: &'a Shared,
     call: Call,
     id: RequestId,
+    client: Option<IpAddr>,
     began: Instant,
+    span: Span,
+    _in_hand: InHand<'a>,
 }
 
 impl Entry<'_> {
     /// Does the work and makes the reply of its answer: named, counted, logged. A panic is the dialect's 500.
     pub(crate) async fn answer(self, work: impl Future<Output = Answer>) -> Response {
-        let Self { front, call, id, began } = self;
-        let span = tracing::debug_span!("request", %id, dialect = call.dialect, call = call.name);
+        let Self { front, call, id, client, began, span, _in_hand } = self;
         // What the panic left half done is dropped with the work; what is shared is in the store.
-        let worked = AssertUnwindSafe(work).catch_unwind().instrument(span).await;
+        let worked = AssertUnwindSafe(work).catch_unwind().instrument(span.clone()).await;
         let panicked = worked.is_err();
         let Answer { mut response, outcome, cause } =
             worked.unwrap_or_else(|_| Answer { response: (call.broken)(), outcome: "panicked", cause: None });
         let took = began.elapsed();
         let status = response.status();
+        span.record("outcome", outcome).record("http.response.status_code", status.as_u16());
+        if status.is_server_error() {
+            span.record("otel.status_code", "ERROR");
+        }
         if panicked {
             tracing::error!(%id, dialect = call.dialect, call = call.name, "the handler panicked; this is a mistake in Watchword");
         } else if let Some(cause) = cause.filter(|_| status.is_server_error()) {
             log_failure(&id, call, status.as_u16(), &cause);
         }
-        tracing::debug!(%id, dialect = call.dialect, call = call.name, status = status.as_u16(), outcome, ?took, "answered");
+        tracing::debug!(%id, dialect = call.dialect, call = call.name, status = status.as_u16(), outcome, ?took, client = client.map(tracing::field::display), "answered");
         front.observer.answered(call.dialect, call.name, outcome, took);
         response.headers_mut().insert(X_REQUEST_ID, id.into_header());
         response
@@ -157,6 +230,7 @@ fn log_failure(id: &RequestId, call: Call, status: u16, cause: &Error) {
 /// A handler's way to what takes time. All of it together has the request's time limit.
 pub(crate) struct Exchange<'a> {
     front: &'a Shared,
+    client: Option<IpAddr>,
     arrived: Timestamp,
     ends_at: Timestamp,
     /// Made when something first has to wait, and used for all that follows.
@@ -167,6 +241,12 @@ impl Exchange<'_> {
     /// When the request came.
     pub(crate) fn arrived(&self) -> Timestamp {
         self.arrived
+    }
+
+    /// Who sent the request, as far as the proxies in front are trusted. `None`: it did not come over a connection.
+    #[allow(dead_code, reason = "for dialects whose limits count by it")]
+    pub(crate) fn client(&self) -> Option<IpAddr> {
+        self.client
     }
 
     /// The time now.

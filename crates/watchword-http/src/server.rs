@@ -1,10 +1,13 @@
-//! The listener: accepts connections, speaks HTTP/1.1 on them, ends those that are quiet for too long, and drains.
+//! The listener: accepts connections, speaks HTTP/1.1 on them, with TLS if it has a certificate, ends those that are quiet for too long, and drains.
 //!
 //! No connection has timers of its own. One sweep a second looks at all of them, so that a request costs no timer.
 
 mod connection;
+mod tls;
+mod traffic;
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchword_core::ports::Clock;
 
-use connection::{Order, Watched, drive};
+use connection::{Connection, Order, Place, Watched};
+pub use tls::{Certificate, Certificates, TlsError};
+pub use traffic::Traffic;
 
 /// How often the connections are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -27,11 +32,11 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const SMALLEST_HEAD: usize = 8 * 1_024;
 
 /// The limits of a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// Connections at once. More wait in the system's backlog.
     pub max_connections: u32,
-    /// How long a new connection may take until its first request's head is there.
+    /// How long a new connection may take until its first request's head is there, TLS included.
     pub header_timeout: Duration,
     /// How long a connection may stay quiet after that: between two requests, over a head that comes in slowly, or because
     /// the client does not read its replies.
@@ -40,6 +45,10 @@ pub struct ServerSettings {
     pub drain_timeout: Duration,
     /// Bytes of a request's head, at least 8 KiB; a longer one is answered 431.
     pub max_head_bytes: usize,
+    /// The certificate that clients see; `None`: plain HTTP.
+    pub tls: Option<Certificates>,
+    /// Where connections are counted.
+    pub traffic: Arc<Traffic>,
 }
 
 impl Default for ServerSettings {
@@ -50,6 +59,8 @@ impl Default for ServerSettings {
             idle_timeout: Duration::from_secs(75),
             drain_timeout: Duration::from_secs(10),
             max_head_bytes: 64 * 1_024,
+            tls: None,
+            traffic: Arc::default(),
         }
     }
 }
@@ -86,14 +97,16 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let routes = routes.into();
+    settings.traffic.limit_is(settings.max_connections);
     let room = Arc::new(Semaphore::new(settings.max_connections as usize));
     let mut http = http1::Builder::new();
     http.header_read_timeout(None).max_buf_size(settings.max_head_bytes.max(SMALLEST_HEAD));
+    let tls = settings.tls.as_ref().map(Certificates::acceptor);
     let mut connections: Vec<Watched> = Vec::new();
     let mut shutdown = pin!(shutdown);
     let mut sweep = clock.sleep_until(clock.now().after(SWEEP_EVERY));
     loop {
-        let (stream, permit) = tokio::select! {
+        let ((stream, peer), permit) = tokio::select! {
             biased;
             () = &mut shutdown => break,
             () = &mut sweep => {
@@ -109,7 +122,14 @@ pub async fn serve(
             tracing::debug!(%error, "TCP_NODELAY can't be set");
         }
         let watched = Watched::new(clock.now());
-        tokio::spawn(drive(stream, http.clone(), routes.clone(), watched.activity(), permit));
+        let connection = Connection {
+            http: http.clone(),
+            routes: routes.clone(),
+            peer: peer.ip(),
+            activity: watched.activity(),
+            place: Place::new(permit, Arc::clone(&settings.traffic)),
+        };
+        tokio::spawn(connection.drive(stream, tls.clone()));
         connections.push(watched);
     }
     drop(listener);
@@ -121,12 +141,12 @@ async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
     clock: &dyn Clock,
-) -> (TcpStream, OwnedSemaphorePermit) {
+) -> ((TcpStream, SocketAddr), OwnedSemaphorePermit) {
     let Ok(permit) = Arc::clone(room).acquire_owned().await else {
         // Nobody closes the semaphore.
         return std::future::pending().await;
     };
-    (survive(|| async { listener.accept().await.map(|(stream, _)| stream) }, clock).await, permit)
+    (survive(|| listener.accept(), clock).await, permit)
 }
 
 /// Tries until it succeeds. A connection that broke before it was accepted is passed over; when the system has no room, the

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use watchword_core::error::InvalidInput;
 use watchword_core::parts::Parts;
 use watchword_core::ports::{Clock, Random};
-use watchword_http::server::{Served, ServerSettings, serve};
+use watchword_http::server::{Certificates, Served, ServerSettings, TlsError, serve};
 use watchword_store::OpenError;
 
 use crate::config::{Admin, Config};
@@ -22,6 +22,7 @@ use crate::purge;
 use crate::reload::{self, Load, Reloader};
 use crate::tasks::BackgroundTasks;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::store::WatchedStore;
 use crate::wiring::{self, App, OpenedStore};
 
 /// How long messages in hand may take once the server is going down. What is not out by then is sent by whoever starts next.
@@ -51,6 +52,9 @@ pub enum ServeError {
     /// There are no keys to work with.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The listener's certificate can't be used.
+    #[error("server.tls: {0}")]
+    Tls(#[from] TlsError),
     /// A name is none that the domain takes.
     #[error("the configuration can't be used: {0}")]
     Name(#[from] InvalidInput),
@@ -164,8 +168,16 @@ impl Server {
             tracing::warn!("{warning}");
         }
         let metrics = Arc::new(Metrics::new(config.providers.keys()));
+        let tls = config.server.tls.as_ref();
+        let tls = tls.map(|tls| Certificates::load(&tls.certificate, &tls.key)).transpose()?;
+        if let Some(certificates) = &tls {
+            let warning = certificates.current().warning(machine.clock.now());
+            warning.iter().for_each(|warning| tracing::warn!("{warning}"));
+            metrics.show_certificate(certificates.clone());
+        }
         let OpenedStore { store, close } = wiring::open_store(config, Arc::clone(&metrics) as _)?;
         let keyring = keys::open(&config.keys, &*store, &*machine.random).await?;
+        let store = Arc::new(WatchedStore::new(store, Arc::clone(&metrics)));
         let tasks = BackgroundTasks::default();
         let parts = Parts {
             store,
@@ -175,10 +187,12 @@ impl Server {
             observer: Arc::clone(&metrics) as _,
             keyring: Arc::new(keyring),
         };
+        let traffic = metrics.traffic();
         let app = App::new(config, &parts, metrics, listeners.public_address)?;
         let max_connections = u32::try_from(config.server.max_connections).unwrap_or(u32::MAX);
         let drain_timeout = config.server.timeout + DRAIN_MARGIN;
-        let settings = ServerSettings { max_connections, drain_timeout, ..ServerSettings::default() };
+        let settings =
+            ServerSettings { max_connections, drain_timeout, tls, traffic, ..ServerSettings::default() };
         Ok(Self { listeners, settings, app, parts, close_store: close, tasks, reloading: None })
     }
 

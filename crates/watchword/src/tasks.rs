@@ -1,8 +1,11 @@
 //! Work that outlives the request it came from.
 
 use futures::future::BoxFuture;
+use opentelemetry::trace::FutureExt as _;
 use tokio_util::task::TaskTracker;
 use watchword_core::ports::Tasks;
+
+use crate::telemetry::traces;
 
 /// Runs work on the runtime and knows when all of it is done. Cheap to clone; clones share the work.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +26,9 @@ impl BackgroundTasks {
 
 impl Tasks for BackgroundTasks {
     fn spawn(&self, work: BoxFuture<'static, ()>) {
-        self.0.spawn(work);
+        match traces::current() {
+            Some(trace) => self.0.spawn(work.with_context(trace)),
+            None => self.0.spawn(work),
+        };
     }
 }

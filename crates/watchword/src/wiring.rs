@@ -25,7 +25,7 @@ use watchword_core::verification::RouteName;
 use watchword_delivery::http::AddressKind;
 use watchword_delivery::registry::ProviderSettings;
 use watchword_http::dialects::otpgateway::{self, Access, AddressRule, OtpgatewaySettings, ProviderProfile};
-use watchword_http::front::{Front, Limits};
+use watchword_http::front::{Front, FrontSettings, Limits};
 use watchword_http::health::{self, Probes};
 use watchword_http::server::Served;
 use watchword_store::{OpenError, SqliteOptions, SqliteStore};
@@ -33,6 +33,8 @@ use watchword_store::{OpenError, SqliteOptions, SqliteStore};
 use crate::config::{Config, ConfiguredProvider, StoreUrl};
 use crate::telemetry::exposition::Exposition;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::provider::traced;
+use crate::telemetry::traces;
 
 /// A store that was opened, and how to let go of it.
 pub struct OpenedStore {
@@ -86,18 +88,25 @@ impl App {
         let carriers = Carriers::default().of(config);
         let dispatcher = Dispatcher::new(parts.clone(), node_id(&*parts.random)?, carriers.routes(config));
         let limits = Limits { max_concurrent: config.server.max_concurrent_requests, ..Limits::default() };
-        let front = Front::new(Arc::clone(&parts.clock), &*parts.random, Arc::clone(&parts.observer), limits);
+        let settings = FrontSettings {
+            limits,
+            trusted_proxies: config.server.trusted_proxies.iter().map(|network| network.0).collect(),
+            adopt_trace: Some(traces::adopt),
+        };
+        let front =
+            Front::new(Arc::clone(&parts.clock), &*parts.random, Arc::clone(&parts.observer), settings);
         let rewiring = Rewiring {
             parts: parts.clone(),
             dispatcher: dispatcher.clone(),
-            front,
+            front: front.clone(),
+            metrics: Arc::clone(&metrics),
             listen,
             carriers: Mutex::new(carriers),
         };
         let (public, engine) = rewiring.public(config)?;
         let draining = CancellationToken::new();
-        let exposition =
-            Exposition::new(metrics, Arc::clone(&parts.store), Arc::clone(&parts.clock), dispatcher.clone());
+        let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
+        let exposition = Exposition::new(metrics, store, clock, dispatcher.clone(), front);
         let admin = health::router(Probes {
             engine,
             clock: Arc::clone(&parts.clock),
@@ -116,6 +125,7 @@ pub struct Rewiring {
     parts: Parts,
     dispatcher: Dispatcher,
     front: Front,
+    metrics: Arc<Metrics>,
     listen: SocketAddr,
     carriers: Mutex<Carriers>,
 }
@@ -140,6 +150,7 @@ impl Rewiring {
         served: &Served,
     ) -> Result<impl FnOnce() + Send + 'static, InvalidInput> {
         let (public, _) = self.public(config)?;
+        self.metrics.know_providers(config.providers.keys());
         let mut carriers = self.carriers.lock();
         *carriers = carriers.of(config);
         let routes = carriers.routes(config);
@@ -165,7 +176,7 @@ impl Carriers {
     fn of(&self, config: &Config) -> Self {
         let carrier = |(id, configured): (&ProviderId, &ConfiguredProvider)| {
             let same = self.0.get(id).filter(|(known, _)| known.is_same_as(configured)).cloned();
-            let new = || (configured.clone(), Carrier::new(Arc::clone(&configured.provider)));
+            let new = || (configured.clone(), Carrier::new(traced(Arc::clone(&configured.provider))));
             (id.clone(), same.unwrap_or_else(new))
         };
         Self(config.providers.iter().map(carrier).collect())
@@ -210,7 +221,10 @@ fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<Otpgateway
     }
     let root_url = match &config.server.root_url {
         Some(url) => url.as_str().to_owned(),
-        None => origin(listen),
+        None => match &config.server.tls {
+            None => origin(listen),
+            Some(_) => origin(listen).replacen("http:", "https:", 1),
+        },
     };
     Ok(OtpgatewaySettings {
         root_url,

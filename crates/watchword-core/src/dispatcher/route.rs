@@ -69,6 +69,11 @@ impl Routes {
         self.by_name.get(name)
     }
 
+    /// All carriers, those of several routes several times.
+    pub(super) fn carriers(&self) -> impl Iterator<Item = &Carrier> {
+        self.by_name.values().flat_map(|route| &route.0).map(|carrier| &**carrier)
+    }
+
     /// The longest that any provider may take for one try.
     pub(super) fn longest_timeout(&self) -> Duration {
         self.longest_timeout

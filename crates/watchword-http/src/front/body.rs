@@ -34,7 +34,7 @@ impl Exchange<'_> {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let max = self.front.limits.max_body_bytes;
+        let max = self.front.settings.limits.max_body_bytes;
         self.in_time(collect(body, max)).await.unwrap_or(Err(BodyError::TooSlow))
     }
 }

@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -18,12 +19,15 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::TlsAcceptor;
 use tower::Service;
 use watchword_core::time::Timestamp;
 
-use super::{Served, ServerSettings};
+use super::{Served, ServerSettings, Traffic};
+use crate::front::Peer;
 
 /// What a connection is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,42 +106,94 @@ impl Watched {
     }
 }
 
-/// Answers the requests of a connection until it ends.
-pub(super) async fn drive(
-    stream: TcpStream,
-    http: http1::Builder,
-    routes: Served,
-    activity: Arc<Activity>,
-    permit: OwnedSemaphorePermit,
-) {
-    let service = service_fn(|request| attend(routes.current(), &activity, request));
-    let stream = Stream { inner: TokioIo::new(stream), activity: &activity };
-    let mut connection = http.serve_connection(stream, service);
-    let mut finishing = false;
-    let ended = poll_fn(|context| {
-        activity.waker.register(context.waker());
-        if activity.is_told(Order::Stop) {
-            return Poll::Ready(Ok(()));
-        }
-        if activity.is_told(Order::Finish) && !finishing {
-            finishing = true;
-            Pin::new(&mut connection).graceful_shutdown();
-        }
-        Pin::new(&mut connection).poll(context)
-    });
-    if let Err(error) = ended.await {
-        // Clients go away all the time.
-        tracing::debug!(%error, "a connection ended early");
+/// A connection's place among those that are held at once. It is given back when this is dropped.
+pub(super) struct Place {
+    traffic: Arc<Traffic>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    pub(super) fn new(permit: OwnedSemaphorePermit, traffic: Arc<Traffic>) -> Self {
+        traffic.count_accepted();
+        Self { traffic, _permit: permit }
     }
-    drop(connection);
-    drop(permit);
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.traffic.count_ended();
+    }
+}
+
+/// A connection, and what it serves.
+pub(super) struct Connection {
+    pub(super) http: http1::Builder,
+    pub(super) routes: Served,
+    pub(super) peer: IpAddr,
+    pub(super) activity: Arc<Activity>,
+    pub(super) place: Place,
+}
+
+impl Connection {
+    /// Answers requests until the connection ends. With `tls`, that is agreed on first.
+    pub(super) async fn drive(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        match tls {
+            None => self.serve(stream).await,
+            // In a place of its own, so that connections without TLS don't carry the room for it.
+            Some(tls) => Box::pin(self.agree_and_serve(stream, tls)).await,
+        }
+    }
+
+    async fn agree_and_serve(self, stream: TcpStream, tls: TlsAcceptor) {
+        let mut handshake = pin!(tls.accept(stream));
+        let agreed = poll_fn(|context| {
+            self.activity.waker.register(context.waker());
+            // Nothing is under way yet that could be finished.
+            if self.activity.is_told(Order::Finish) {
+                return Poll::Ready(None);
+            }
+            handshake.as_mut().poll(context).map(Some)
+        });
+        match agreed.await {
+            Some(Ok(stream)) => return self.serve(stream).await,
+            Some(Err(error)) => tracing::debug!(%error, "a connection ended before TLS was agreed on"),
+            None => tracing::debug!("a connection took too long to agree on TLS, or the server stops"),
+        }
+        self.place.traffic.count_failed_handshake();
+    }
+
+    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let Self { http, routes, peer, activity, place } = self;
+        let service = service_fn(|request| attend(routes.current(), peer, &activity, request));
+        let stream = Stream { inner: TokioIo::new(stream), activity: &activity };
+        let mut connection = http.serve_connection(stream, service);
+        let mut finishing = false;
+        let ended = poll_fn(|context| {
+            activity.waker.register(context.waker());
+            if activity.is_told(Order::Stop) {
+                return Poll::Ready(Ok(()));
+            }
+            if activity.is_told(Order::Finish) && !finishing {
+                finishing = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            Pin::new(&mut connection).poll(context)
+        });
+        if let Err(error) = ended.await {
+            // Clients go away all the time.
+            tracing::debug!(%error, "a connection ended early");
+        }
+        drop(connection);
+        drop(place);
+    }
 }
 
 /// Answers one request. The connection is busy until then.
 async fn attend(
     mut router: Router,
+    peer: IpAddr,
     activity: &Activity,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     struct Busy<'a>(&'a Activity);
     impl Drop for Busy<'_> {
@@ -148,18 +204,19 @@ async fn attend(
     activity.moved();
     activity.busy.store(true, Ordering::Relaxed);
     let _busy = Busy(activity);
+    request.extensions_mut().insert(Peer(peer));
     // A router is always ready.
     router.call(request).await
 }
 
-/// The socket. It notes what the client takes.
-struct Stream<'a> {
-    inner: TokioIo<TcpStream>,
+/// The socket, or TLS on it. It notes what the client takes.
+struct Stream<'a, S> {
+    inner: TokioIo<S>,
     activity: &'a Activity,
 }
 
-impl Stream<'_> {
-    fn inner(self: Pin<&mut Self>) -> Pin<&mut TokioIo<TcpStream>> {
+impl<S: Unpin> Stream<'_, S> {
+    fn inner(self: Pin<&mut Self>) -> Pin<&mut TokioIo<S>> {
         Pin::new(&mut self.get_mut().inner)
     }
 
@@ -171,7 +228,7 @@ impl Stream<'_> {
     }
 }
 
-impl Read for Stream<'_> {
+impl<S: AsyncRead + Unpin> Read for Stream<'_, S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -181,7 +238,7 @@ impl Read for Stream<'_> {
     }
 }
 
-impl Write for Stream<'_> {
+impl<S: AsyncWrite + Unpin> Write for Stream<'_, S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -82,7 +82,7 @@ impl CommandError {
     /// What the process ends with.
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => EXIT_CONFIGURATION,
+            Self::Config(_) | Self::Serve(ServeError::Tls(_)) => EXIT_CONFIGURATION,
             Self::Data(_)
             | Self::Serve(_)
             | Self::NoAnswer(_)

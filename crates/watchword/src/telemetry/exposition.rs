@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 use watchword_core::dispatcher::Dispatcher;
 use watchword_core::ports::{Clock, Store};
 use watchword_core::time::Timestamp;
+use watchword_http::front::Front;
 
 use super::metrics::Metrics;
 
@@ -25,26 +26,31 @@ struct Shared {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     dispatcher: Dispatcher,
+    front: Front,
     /// When the store was asked last. Held while it is asked: others don't wait for that.
     asked_at: Mutex<Option<Timestamp>>,
 }
 
 impl Exposition {
-    /// Shows `metrics`, and how much this store and this dispatcher hold.
+    /// Shows `metrics`, and how much this store, this dispatcher and this front hold.
     pub fn new(
         metrics: Arc<Metrics>,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         dispatcher: Dispatcher,
+        front: Front,
     ) -> Self {
-        Self(Arc::new(Shared { metrics, store, clock, dispatcher, asked_at: Mutex::new(None) }))
+        Self(Arc::new(Shared { metrics, store, clock, dispatcher, front, asked_at: Mutex::new(None) }))
     }
 
     /// The text for a scrape (OpenMetrics 1.0). It comes also when the store does not answer.
     pub async fn text(&self) -> String {
-        let Shared { metrics, dispatcher, .. } = &*self.0;
+        let Shared { metrics, dispatcher, front, .. } = &*self.0;
         self.0.ask_store().await;
-        metrics.held.set(i64::try_from(dispatcher.held()).unwrap_or(i64::MAX));
+        let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        metrics.held.set(whole(dispatcher.held()));
+        metrics.requests_in_hand.set(whole(front.in_hand()));
+        metrics.show_breakers(&dispatcher.breakers());
         metrics.text()
     }
 }
@@ -57,7 +63,13 @@ impl Shared {
             return;
         }
         *asked_at = Some(now);
-        match tokio::time::timeout(PATIENCE, self.store.stats()).await {
+        let asking = async {
+            self.store.ready().await?;
+            self.store.stats().await
+        };
+        let stats = tokio::time::timeout(PATIENCE, asking).await;
+        self.metrics.store_ready.set(i64::from(matches!(stats, Ok(Ok(_)))));
+        match stats {
             Ok(Ok(stats)) => {
                 let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
                 let overdue = stats.oldest_due.map_or(Duration::ZERO, |due| due.until(now));

@@ -2,15 +2,15 @@
 
 use std::io::{IsTerminal as _, stderr};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, fmt};
 
+use super::traces::Traces;
 use crate::config::{Log, LogFormat};
 
-/// Starts the log of this process. Only the first call has an effect.
-pub fn start(settings: &Log) {
+/// Starts the log of this process, and hands spans to `traces`. Only the first call has an effect.
+pub fn start(settings: &Log, traces: &Traces) {
     // What the tool for migrations says at this level is of no use to operators.
     let level = match settings.level.as_str() {
         "info" => "info,refinery_core=warn",
@@ -23,12 +23,17 @@ pub fn start(settings: &Log) {
         LogFormat::Text => true,
         LogFormat::Json => false,
     };
-    let registry = tracing_subscriber::registry().with(filter);
-    let lines = fmt::layer().with_writer(stderr);
-    // An error says that there is a log already, as in tests.
-    let _ = if for_people {
-        registry.with(lines.with_ansi(stderr().is_terminal())).try_init()
+    let lines = fmt::layer::<Registry>().with_writer(stderr);
+    let lines = if for_people {
+        lines.with_ansi(is_coloured()).boxed()
     } else {
-        registry.with(lines.json().flatten_event(true)).try_init()
+        lines.json().flatten_event(true).boxed()
     };
+    // An error says that there is a log already, as in tests.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces.layer()).try_init();
+}
+
+/// Colours are for terminals, unless their owner wants none (<https://no-color.org>).
+fn is_coloured() -> bool {
+    stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

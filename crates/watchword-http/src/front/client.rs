@@ -1,0 +1,202 @@
+//! Who sent a request: the other end of the connection, or whom trusted proxies name.
+//!
+//! A proxy adds the address that it sees to the end of `X-Forwarded-For`, or of `Forwarded` (RFC 7239); what stands before
+//! may be anybody's invention. So the list is read from its end, as long as trusted proxies wrote it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::Request;
+use http::{HeaderMap, HeaderName, header::FORWARDED};
+use ipnet::IpNet;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The most hops that are read. Nobody has so many proxies.
+const MAX_HOPS: usize = 32;
+
+/// The other end of the connection that a request came over; an extension of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// The client's address. `None`: the request did not come over a connection.
+pub(super) fn address(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
+    let Peer(peer) = *request.extensions().get()?;
+    let peer = peer.to_canonical();
+    if !is_trusted(trusted, peer) {
+        return Some(peer);
+    }
+    Some(forwarded(peer, request.headers(), trusted))
+}
+
+fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
+}
+
+/// Goes back from the trusted `peer`, hop by hop, until somebody is not trusted, nobody is left, or a hop makes no sense.
+///
+/// `X-Forwarded-For` goes before `Forwarded`: proxies that write the latter mostly write both, those that know the former only
+/// hand the other on as a client sent it.
+fn forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let (name, parse): (_, fn(&str) -> Option<IpAddr>) = match headers.contains_key(X_FORWARDED_FOR) {
+        true => (X_FORWARDED_FOR, node),
+        false => (FORWARDED, forwarded_for),
+    };
+    // Several headers of one name are one list (RFC 9110, section 5.3).
+    let values: Vec<_> = headers.get_all(name).iter().collect();
+    let mut believed = peer;
+    let mut hops = 0;
+    for value in values.into_iter().rev() {
+        let Ok(value) = value.to_str() else { break };
+        for hop in split(value, ',').into_iter().rev() {
+            hops += 1;
+            let Some(address) = parse(hop.trim()).filter(|_| hops <= MAX_HOPS) else { return believed };
+            believed = address;
+            if !is_trusted(trusted, address) {
+                return believed;
+            }
+        }
+    }
+    believed
+}
+
+/// Splits at `separator`, but not within quotes (RFC 9110, section 5.6.4).
+fn split(value: &str, separator: char) -> Vec<&str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let parts = value.split(|character| {
+        let splits = character == separator && !quoted;
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        splits
+    });
+    parts.collect()
+}
+
+/// The address in the `for` of one element of `Forwarded`.
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    let value = split(element, ';').into_iter().find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("for").then(|| value.trim())
+    })?;
+    let value = value.strip_prefix('"').map_or(Some(value), |rest| rest.strip_suffix('"'))?;
+    node(value)
+}
+
+/// An address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+fn node(text: &str) -> Option<IpAddr> {
+    let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().ok();
+    let address = text
+        .parse::<IpAddr>()
+        .ok()
+        .or_else(|| bare().map(IpAddr::V6))
+        .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()));
+    address.map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn client_of(peer: &str, headers: &[(&str, &str)]) -> String {
+        let trusted: Vec<IpNet> = ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]
+            .iter()
+            .map(|network| network.parse().unwrap())
+            .collect();
+        let mut request = Request::builder().extension(Peer(peer.parse().unwrap()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        address(&request.body(Body::empty()).unwrap(), &trusted).unwrap().to_string()
+    }
+
+    #[test]
+    fn nobody_but_a_trusted_proxy_says_who_the_client_is() {
+        for headers in [
+            &[][..],
+            &[("X-Forwarded-For", "198.51.100.7")],
+            &[("Forwarded", "for=198.51.100.7")],
+            &[("X-Forwarded-For", "10.0.0.1")],
+        ] {
+            assert_eq!(client_of("203.0.113.9", headers), "203.0.113.9", "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn what_trusted_proxies_wrote_is_read_from_its_end() {
+        for (header, expected) in [
+            // Behind one proxy, and behind two.
+            ("198.51.100.7", "198.51.100.7"),
+            ("198.51.100.7, 10.0.0.2", "198.51.100.7"),
+            ("198.51.100.7,10.0.0.2 ,\t10.0.0.3", "198.51.100.7"),
+            // What a client wrote itself stands before what the first proxy saw.
+            ("127.0.0.1, 198.51.100.7", "198.51.100.7"),
+            ("10.0.0.9, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
+            // Only proxies: the farthest is the client.
+            ("10.0.0.3, 10.0.0.2", "10.0.0.3"),
+            // Ports and brackets.
+            ("198.51.100.7:4711", "198.51.100.7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:4711", "2001:db8::7"),
+            ("fd00::5, 10.0.0.2", "fd00::5"),
+            // One address, two spellings: the old one counts.
+            ("::ffff:198.51.100.7", "198.51.100.7"),
+            ("198.51.100.7, ::ffff:10.0.0.2", "198.51.100.7"),
+            // What makes no sense ends the walk at the last proxy that did.
+            ("", "10.1.1.1"),
+            (" , ", "10.1.1.1"),
+            ("unknown", "10.1.1.1"),
+            ("198.51.100.7, unknown", "10.1.1.1"),
+            ("198.51.100.7, _hidden, 10.0.0.2", "10.0.0.2"),
+            ("198.51.100.7, 10.0.0.2,", "10.1.1.1"),
+            ("198.51.100.7;10.0.0.2", "10.1.1.1"),
+            ("198.51.100.256", "10.1.1.1"),
+            ("198.51.100.7 10.0.0.2", "10.1.1.1"),
+            ("\"198.51.100.7\"", "10.1.1.1"),
+            ("[198.51.100.7]", "10.1.1.1"),
+            ("[2001:db8::7", "10.1.1.1"),
+            ("2001:db8::7%eth0", "10.1.1.1"),
+            ("<script>", "10.1.1.1"),
+        ] {
+            assert_eq!(client_of("10.1.1.1", &[("X-Forwarded-For", header)]), expected, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn the_standard_header_is_read_too() {
+        for (header, expected) in [
+            ("for=198.51.100.7", "198.51.100.7"),
+            ("For=\"198.51.100.7:4711\"", "198.51.100.7"),
+            ("for=\"[2001:db8::7]:4711\"", "2001:db8::7"),
+            ("for=\"[2001:db8::7]\";proto=https;by=10.0.0.1", "2001:db8::7"),
+            ("proto=https; for=198.51.100.7", "198.51.100.7"),
+            ("for=127.0.0.1, for=198.51.100.7, for=10.0.0.2", "198.51.100.7"),
+            ("for=198.51.100.7, for=10.0.0.2;host=\"a,b;for=203.0.113.5\"", "198.51.100.7"),
+            ("for=198.51.100.7, host=\"a\\\",for=203.0.113.5\";for=10.0.0.2", "198.51.100.7"),
+            ("for=unknown", "10.1.1.1"),
+            ("for=_hidden, for=10.0.0.2", "10.0.0.2"),
+            ("for=\"198.51.100.7", "10.1.1.1"),
+            ("for=", "10.1.1.1"),
+            ("proto=https", "10.1.1.1"),
+            ("198.51.100.7", "10.1.1.1"),
+        ] {
+            assert_eq!(client_of("10.1.1.1", &[("Forwarded", header)]), expected, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn several_headers_are_one_list_and_the_one_that_all_proxies_write_goes_first() {
+        let lists = [("X-Forwarded-For", "127.0.0.1, 198.51.100.7"), ("X-Forwarded-For", "10.0.0.2")];
+        assert_eq!(client_of("10.1.1.1", &lists), "198.51.100.7");
+        let both = [("Forwarded", "for=203.0.113.5"), ("X-Forwarded-For", "198.51.100.7")];
+        assert_eq!(client_of("10.1.1.1", &both), "198.51.100.7");
+        let endless = vec!["10.0.0.2"; 1_000].join(",");
+        assert_eq!(client_of("10.1.1.1", &[("X-Forwarded-For", &endless)]), "10.0.0.2");
+        assert_eq!(client_of("::ffff:192.0.2.1", &[("X-Forwarded-For", "198.51.100.7")]), "198.51.100.7");
+    }
+}
