@@ -39,13 +39,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let list = list(call, 0)?;
         Ok(list.len().checked_sub(1).and_then(|last| list.get(last)).unwrap_or(Item::Nil))
     }),
-    Function::new("rest", &[Any], |call| {
-        let list = list(call, 0)?;
-        if list.len() == 0 { Ok(Item::Nil) } else { Item::list(list.iter().skip(1).collect()) }
-    }),
+    Function::new("rest", &[Any], |call| Item::list(list(call, 0)?.iter().skip(1).collect())),
     Function::new("initial", &[Any], |call| {
         let list = list(call, 0)?;
-        if list.len() == 0 { Ok(Item::Nil) } else { Item::list(list.iter().take(list.len() - 1).collect()) }
+        Item::list(list.iter().take(list.len().saturating_sub(1)).collect())
     }),
     Function::new("append", &[Any, Any], append),
     Function::new("push", &[Any, Any], append),
