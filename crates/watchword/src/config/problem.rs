@@ -102,9 +102,10 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The known name that is most like `name`, if any is much like it.
+/// The known name that is most like `name`, if any is much like it. Upper and lower case are alike.
 pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
+    let name = name.to_ascii_lowercase();
+    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, &known.to_ascii_lowercase());
     let (likeness, nearest) = known
         .iter()
         .map(|known| (likeness(known), *known))

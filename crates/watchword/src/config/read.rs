@@ -261,11 +261,16 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         }
     }
 
+    /// What is read elsewhere may be anything.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        visitor.visit_unit()
+    }
+
     whole_numbers! { deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
     deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 }
 
     serde::forward_to_deserialize_any! {
-        f32 f64 char str string bytes byte_buf unit unit_struct map struct tuple tuple_struct identifier ignored_any
+        f32 f64 char str string bytes byte_buf unit unit_struct map struct tuple tuple_struct identifier
     }
 }
 
