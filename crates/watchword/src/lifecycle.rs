@@ -221,7 +221,14 @@ impl Server {
         let reloading = match reloading {
             Some((load, config)) => {
                 let clock = Arc::clone(&parts.clock);
-                let reloader = Arc::new(Reloader::new(load, config, app.rewiring, served.clone(), clock));
+                let reloader = Arc::new(Reloader::new(
+                    load,
+                    config,
+                    app.rewiring,
+                    served.clone(),
+                    settings.tls.clone(),
+                    clock,
+                ));
                 app.admin = app.admin.merge(reload::router(Arc::clone(&reloader)));
                 Some(tokio::spawn(reload_on(
                     signal(SignalKind::hangup()).map_err(ServeError::Signals)?,

@@ -16,7 +16,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use watchword_core::error::InvalidInput;
 use watchword_core::ports::Clock;
-use watchword_http::server::Served;
+use watchword_http::server::{Certificate, Certificates, Served, TlsError};
 
 use crate::config::{Config, ConfigError, Server};
 use crate::wiring::Rewiring;
@@ -39,6 +39,9 @@ pub enum ReloadError {
     /// A name is none that the domain takes.
     #[error("the configuration can't be used: {0}")]
     Name(#[from] InvalidInput),
+    /// The listener's certificate can't be used.
+    #[error("server.tls: {0}")]
+    Tls(#[from] TlsError),
     /// The configuration could not be read to its end.
     #[error(
         "the configuration could not be read: reading it failed in a way that is a mistake in Watchword; see the log"
@@ -61,7 +64,10 @@ impl fmt::Display for Reloaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.taken_up[..] {
             [] => {
-                writeln!(f, "the configuration was read; nothing that a running server takes up has changed")?;
+                writeln!(
+                    f,
+                    "the configuration was read; nothing that a running server takes up has changed"
+                )?;
             }
             changed => writeln!(f, "taken up: {}", changed.join(", "))?,
         }
@@ -77,21 +83,23 @@ pub struct Reloader {
     load: Load,
     rewiring: Rewiring,
     served: Served,
+    certificates: Option<Certificates>,
     clock: Arc<dyn Clock>,
     /// What holds now. One reload at a time.
     in_force: Mutex<Config>,
 }
 
 impl Reloader {
-    /// For a server that runs by `config`, whose clients are answered by `served`.
+    /// For a server that runs by `config`, whose clients are answered by `served` and see `certificates`.
     pub fn new(
         load: Load,
         config: Config,
         rewiring: Rewiring,
         served: Served,
+        certificates: Option<Certificates>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { load, rewiring, served, clock, in_force: Mutex::new(config) }
+        Self { load, rewiring, served, certificates, clock, in_force: Mutex::new(config) }
     }
 
     /// Reads the configuration again and takes it up.
@@ -102,22 +110,36 @@ impl Reloader {
         let mut in_force = self.in_force.lock().await;
         let load = Arc::clone(&self.load);
         let next = tokio::task::spawn_blocking(move || load()).await.map_err(|_| ReloadError::Broken)??;
+        let renewed = self.read_certificate(&next).await?;
         let retire = self.rewiring.take_up(&next, &self.served)?;
         let retire_at = self.clock.sleep_until(self.clock.now().after(ROUTES_RETIRE_AFTER));
         tokio::spawn(async move {
             retire_at.await;
             retire();
         });
-        let reloaded = Reloaded {
+        let mut reloaded = Reloaded {
             taken_up: differences(&taken_up(&in_force, &next)),
             needs_restart: differences(&needs_restart(&in_force, &next)),
             warnings: next.warnings.clone(),
         };
+        if let Some((certificates, renewed)) = renewed {
+            reloaded.warnings.extend(renewed.warning(self.clock.now()));
+            if !certificates.current().is_same_as(&renewed) {
+                reloaded.taken_up.push("server.tls");
+            }
+            certificates.replace(renewed);
+        }
         // What waits for a restart is told of again the next time.
         *in_force = Config {
             server: Server {
                 root_url: next.server.root_url.clone(),
                 timeout: next.server.timeout,
+                tls: in_force
+                    .server
+                    .tls
+                    .as_ref()
+                    .and(next.server.tls.clone())
+                    .or(in_force.server.tls.clone()),
                 ..in_force.server.clone()
             },
             admin: in_force.admin.clone(),
@@ -130,9 +152,23 @@ impl Reloader {
         Ok(reloaded)
     }
 
-    /// As [`Self::reload`], and tells the log.
+    /// The certificate that `next` names, which may be another one in the same files. `None`: there is no TLS.
+    async fn read_certificate(
+        &self,
+        next: &Config,
+    ) -> Result<Option<(&Certificates, Certificate)>, ReloadError> {
+        let (Some(certificates), Some(tls)) = (&self.certificates, next.server.tls.clone()) else {
+            return Ok(None);
+        };
+        let read = move || Certificate::read(&tls.certificate, &tls.key);
+        let renewed = tokio::task::spawn_blocking(read).await.map_err(|_| ReloadError::Broken)??;
+        Ok(Some((certificates, renewed)))
+    }
+
+    /// As [`Self::reload`], and tells the log and the metrics.
     pub async fn reload_and_tell(&self) -> Result<Reloaded, ReloadError> {
         let reloaded = self.reload().await;
+        self.rewiring.count_reload(reloaded.is_ok());
         match &reloaded {
             Ok(Reloaded { taken_up, needs_restart, warnings }) => {
                 tracing::info!(?taken_up, ?needs_restart, "the configuration was taken up");

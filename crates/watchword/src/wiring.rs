@@ -138,6 +138,11 @@ impl Rewiring {
         Ok((otpgateway::router(engine.clone(), settings, self.front.clone()), engine))
     }
 
+    /// Counts a reload of the configuration: taken up, or refused for its mistakes.
+    pub fn count_reload(&self, ok: bool) {
+        self.metrics.reloaded(ok);
+    }
+
     /// Serves by `config` from here on. A provider whose settings did not change goes on as it is: with its connections, its
     /// bulkhead and its breaker. Routes that are gone stay for requests that came before; what is given back is to be
     /// called once those are answered.

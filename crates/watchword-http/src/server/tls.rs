@@ -197,6 +197,11 @@ impl Certificate {
         self.ends
     }
 
+    /// Whether it is the same certificate as `other`, wherever it was read.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.key.cert == other.key.cert
+    }
+
     /// What an operator should know though it works.
     pub fn warning(&self, now: Timestamp) -> Option<String> {
         let path = self.path.display();

@@ -12,3 +12,4 @@ mod listener;
 mod races;
 mod refusals;
 mod replies;
+mod tls;
