@@ -147,7 +147,8 @@ impl<'a> Story<'a> {
         {
             let wanted = line.rsplit_once("# exits ").map_or(0, |(_, code)| code.trim().parse().unwrap());
             let shell = self.here(line);
-            let words: Vec<&str> = shell.split_whitespace().collect();
+            // Variables may be set before a command.
+            let words: Vec<&str> = shell.split_whitespace().skip_while(|word| word.contains('=')).collect();
             match &words[..] {
                 ["watchword", "serve" | "dev", rest @ ..] if !rest.contains(&"--help") => {
                     self.serve(block.line, &shell, words[1] == "dev");
@@ -209,7 +210,7 @@ impl<'a> Story<'a> {
         let log = self.folder.path().join("server.log");
         // Its own group, so that all of it is stopped.
         let child = self
-            .command(&format!("exec {shell}{listen}"))
+            .command(&format!("exec env {shell}{listen}"))
             .stdout(fs::File::create(&log).unwrap())
             .stderr(fs::OpenOptions::new().append(true).create(true).open(&log).unwrap())
             .process_group(0)

@@ -1,1 +1,116 @@
-//! `watchword serve --as otpgateway`.
+//! `watchword serve --as otpgateway`: an existing configuration, started as it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Receiver, Run, Server, client, run_in};
+
+/// A configuration with the sections and settings of the shipped one.
+const SHIPPED: &str = include_str!("fixtures/otpgateway.toml");
+
+/// A folder with it.
+struct Site {
+    folder: TempDir,
+    config: PathBuf,
+    store: String,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.toml");
+        fs::write(&config, SHIPPED).unwrap();
+        let store = format!("sqlite:{}", folder.path().join("watchword.db").display());
+        Self { folder, config, store }
+    }
+
+    /// Starts it, its webhook switched on by variables as otpgateway reads them.
+    fn serve(&self, webhook: &str) -> Server {
+        let environment = [
+            ("WATCHWORD_STORE", self.store.as_str()),
+            ("WATCHWORD_ADMIN__LISTEN", "127.0.0.1:0"),
+            ("OTP_GATEWAY_APP__ADDRESS", "127.0.0.1:0"),
+            ("OTP_GATEWAY_WEBHOOKS__TELEPHONE__ENABLED", "true"),
+            ("OTP_GATEWAY_WEBHOOKS__TELEPHONE__URL", webhook),
+        ];
+        Server::as_otpgateway(&self.config, ("Shop", "shop-secret"), &environment)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_configuration_serves_its_users() {
+    let receiver = Receiver::answering().await;
+    let site = Site::new();
+    let server = site.serve(&receiver.url());
+
+    let providers: Value =
+        server.call(reqwest::Method::GET, "/api/providers").send().await.unwrap().json().await.unwrap();
+    assert_eq!(providers["data"], json!(["smtp", "telephone"]));
+
+    let reply = server.put("johns-id", &[("provider", "telephone"), ("to", "98450 12345")]).await;
+    assert_eq!(reply.status(), 200);
+    let reply: Value = reply.json().await.unwrap();
+    let otp = &reply["data"];
+    assert_eq!(
+        (&otp["ttl"], &otp["max_attempts"], &otp["max_generate"], &otp["url"]),
+        (&json!(300), &json!(5), &json!(3), &json!("http://localhost:9000/otp/Shop/johns-id"))
+    );
+    let (headers, message) = receiver.next().await;
+    assert_eq!(headers["user-agent"], "otpgateway");
+    assert_eq!((&message["otp"]["otp"], &message["otp"]["to"]), (&otp["otp"], &json!("98450 12345")));
+    assert_eq!(server.check("johns-id", otp["otp"].as_str().unwrap()).await.0, 200);
+
+    let other = client().get(format!("{}/api/providers", server.origin));
+    assert_eq!(other.basic_auth("Bank", Some("bank-secret")).send().await.unwrap().status(), 200);
+    assert!(site.folder.path().join("watchword.key").is_file(), "the key is beside the store");
+}
+
+fn serve(folder: &Path, environment: &[(&str, &str)]) -> Run {
+    run_in(folder, ["serve", "--as", "otpgateway"], environment)
+}
+
+#[test]
+fn the_usual_file_is_read_and_the_store_that_is_not_there_yet_named() {
+    let site = Site::new();
+    let run = serve(site.folder.path(), &[]);
+    assert_eq!(
+        run,
+        Run {
+            code: Some(2),
+            out: String::new(),
+            err: "watchword: config.toml:14: store.redis: stores of the kind Redis are not there yet: set \
+                  WATCHWORD_STORE=sqlite:PATH, and the state is kept in that file, on this machine\n"
+                .to_owned(),
+        }
+    );
+}
+
+#[test]
+fn its_configuration_can_be_checked_without_a_start() {
+    let site = Site::new();
+    let check = ["config", "check", "--as", "otpgateway"];
+    let run = run_in(site.folder.path(), check, &[("WATCHWORD_STORE", &site.store)]);
+    assert_eq!(
+        run,
+        Run {
+            code: Some(0),
+            out: format!(
+                "good: listens on 0.0.0.0:9000, store {}, 2 namespaces, providers smtp (smtp)\n\
+                 warning: config.toml:17: store.redis.user: has no effect, and never had one; the setting is `username`\n",
+                site.store
+            ),
+            err: String::new(),
+        }
+    );
+}
+
+#[test]
+fn a_product_that_is_not_known_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_in(folder.path(), ["serve", "--as", "otpgatway"], &[]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("otpgateway"), "{run:?}");
+}

@@ -58,12 +58,23 @@ impl Server {
         let arguments = ["serve", "--listen", listen, "--config"].map(OsStr::new);
         let arguments = arguments.into_iter().chain([config.as_os_str()]);
         let mut process = Process::start(Path::new(PROGRAM), arguments, environment);
-        let address = process.wait_for_line("the address it listens on", |line| {
-            let line: Value = serde_json::from_str(line).ok()?;
-            (line["message"] == "listening").then(|| line["address"].as_str().unwrap().to_owned())
-        });
+        let origin = listening(&mut process);
         let credentials = ("app".to_owned(), "app-secret".to_owned());
-        Self { process, origin: format!("http://{address}"), credentials, client: client() }
+        Self { process, origin, credentials, client: client() }
+    }
+
+    /// `watchword serve --as otpgateway` with otpgateway's configuration and these credentials.
+    pub(crate) fn as_otpgateway(
+        config: &Path,
+        credentials: (&str, &str),
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let arguments = ["serve", "--as", "otpgateway", "--config"].map(OsStr::new);
+        let arguments = arguments.into_iter().chain([config.as_os_str()]);
+        let mut process = Process::start(Path::new(PROGRAM), arguments, environment);
+        let origin = listening(&mut process);
+        let credentials = (credentials.0.to_owned(), credentials.1.to_owned());
+        Self { process, origin, credentials, client: client() }
     }
 
     /// Where operators reach it, from the log.
@@ -98,6 +109,14 @@ impl Server {
     pub(crate) async fn terminate(mut self) -> (ExitStatus, Vec<String>) {
         tokio::task::spawn_blocking(move || (self.process.terminate(), self.process.output())).await.unwrap()
     }
+}
+
+/// Where clients reach it, from the log.
+fn listening(process: &mut Process) -> String {
+    process.wait_for_line("the address it listens on", |line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        (line["message"] == "listening").then(|| format!("http://{}", line["address"].as_str().unwrap()))
+    })
 }
 
 /// Runs a command that ends by itself: its exit code, and the lines on standard error.
