@@ -3,6 +3,8 @@
 //! A store remembers which keys its rows may be under. One whose keys are all missing is not touched: everything in it would
 //! look like a wrong passcode, and a new key made in silence would hide that.
 
+mod rotation;
+
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -16,6 +18,8 @@ use thiserror::Error;
 use watchword_core::keyring::{KEY_BYTES, KeyId, Keyring, KeyringError};
 use watchword_core::ports::{Random, Store, StoreError};
 use zeroize::Zeroizing;
+
+pub use rotation::{KeyFile, NewKey, RotationError};
 
 /// A key file larger than this holds something else.
 const MOST_FILE_BYTES: u64 = 64 * 1_024;
@@ -208,6 +212,20 @@ pub async fn open(source: &KeySource, store: &dyn Store, random: &dyn Random) ->
     Ok(ring)
 }
 
+/// The keyring for this store, for work beside its server: no key is made, none is registered.
+///
+/// # Errors
+/// What [`open`] would fail with, and where no key was ever made.
+pub async fn open_existing(source: &KeySource, store: &dyn Store) -> Result<Keyring, KeyError> {
+    let known = store.keys().await?;
+    let keys = match source {
+        KeySource::Environment(keys) => keys.clone(),
+        KeySource::File(path) => existing(path, &known)?,
+    };
+    belong(source, &keys.ids(), &known)?;
+    Ok(keys.checked_ring())
+}
+
 /// The keys that there are, and those that a store has rows under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Survey {
@@ -262,6 +280,12 @@ fn existing(path: &Path, known: &[KeyId]) -> Result<MasterKeys, KeyError> {
 }
 
 fn read(path: &Path, file: File) -> Result<MasterKeys, KeyError> {
+    let text = read_text(path, file)?;
+    MasterKeys::from_str(&text).map_err(|source| KeyError::Content { path: path.into(), source })
+}
+
+/// The whole file, if nobody else may read it.
+fn read_text(path: &Path, file: File) -> Result<Zeroizing<String>, KeyError> {
     let failed = |source| KeyError::File { path: path.into(), source };
     let about = file.metadata().map_err(failed)?;
     if !about.is_file() {
@@ -274,10 +298,13 @@ fn read(path: &Path, file: File) -> Result<MasterKeys, KeyError> {
             return Err(KeyError::Exposed { path: path.into(), mode });
         }
     }
+    if about.len() > MOST_FILE_BYTES {
+        return Err(failed(io::Error::other("it is too large to hold keys")));
+    }
     // A buffer that never grows leaves no copy behind.
     let mut text = Zeroizing::new(String::with_capacity(MOST_FILE_BYTES as usize));
     file.take(MOST_FILE_BYTES).read_to_string(&mut text).map_err(failed)?;
-    MasterKeys::from_str(&text).map_err(|source| KeyError::Content { path: path.into(), source })
+    Ok(text)
 }
 
 impl FromStr for MasterKeys {
@@ -290,21 +317,13 @@ impl FromStr for MasterKeys {
 
 /// Makes the file with a new key: whole or not at all, for the owner only, and never over another.
 fn create(path: &Path, random: &dyn Random) -> io::Result<MasterKeys> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
-    random.fill(&mut *key);
+    let folder = folder_of(path);
+    let key = new_key(random);
     let mut text = Zeroizing::new(String::with_capacity(256));
     text.push_str(
-        "# Passcodes are sealed under this key. Keep it secret, and keep a copy apart from the store.\n",
+        "# Passcodes are sealed under the first key here. Keep it secret, and keep a copy apart from the store.\n",
     );
-    for byte in key.iter() {
-        for digit in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(digit), 16));
-        }
-    }
+    text.push_str(&hex(&key));
     text.push('\n');
     // `tempfile` makes its files with O_EXCL and 0600; a link to the final name fails where that is taken.
     let mut file = tempfile::Builder::new().prefix(".watchword-key-").tempfile_in(folder)?;
@@ -313,6 +332,29 @@ fn create(path: &Path, random: &dyn Random) -> io::Result<MasterKeys> {
     file.persist_noclobber(path).map_err(|error| error.error)?;
     OpenOptions::new().read(true).open(folder)?.sync_all()?;
     Ok(MasterKeys(vec![key]))
+}
+
+fn new_key(random: &dyn Random) -> Zeroizing<[u8; KEY_BYTES]> {
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
+    random.fill(&mut *key);
+    key
+}
+
+fn hex(key: &[u8; KEY_BYTES]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(2 * KEY_BYTES));
+    for byte in key {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(digit), 16));
+        }
+    }
+    text
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
 }
 
 #[cfg(test)]

@@ -5,15 +5,22 @@
 //! A file here with its `Options` (their doc comments are the help that people read) and a `run`; one variant of `Command`.
 //! What it says to people goes to standard output; why it failed is one line on standard error, and says what to do.
 
+mod backup;
 mod completions;
 mod config;
+mod deliveries;
 mod dev;
 mod doctor;
 mod healthcheck;
 mod init;
+mod keys;
+mod moment;
 mod reload;
 mod serve;
+mod site;
 mod sources;
+mod table;
+mod unlock;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -27,7 +34,11 @@ use crate::config::ConfigError;
 use crate::dev::DataError;
 use crate::lifecycle::{Ended, ServeError};
 use crate::operator::NoAnswer;
+use backup::BackupError;
+use deliveries::DeliveriesError;
 use init::InitError;
+use keys::KeysError;
+use unlock::UnlockError;
 
 /// What a process ends with when the command line or the configuration is wrong.
 const EXIT_CONFIGURATION: u8 = 2;
@@ -54,6 +65,10 @@ enum Command {
     Init(init::Options),
     Config(config::Options),
     Reload(reload::Options),
+    Deliveries(deliveries::Options),
+    Unlock(unlock::Options),
+    Keys(keys::Options),
+    Backup(backup::Options),
     Doctor(doctor::Options),
     Healthcheck(healthcheck::Options),
     Completions(completions::Options),
@@ -74,6 +89,14 @@ enum CommandError {
     NotReloaded(#[source] NoAnswer),
     #[error(transparent)]
     Init(#[from] InitError),
+    #[error(transparent)]
+    Deliveries(#[from] DeliveriesError),
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error("no threads can be started: {0}")]
     Runtime(#[source] io::Error),
 }
@@ -83,11 +106,16 @@ impl CommandError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Serve(ServeError::Tls(_)) => EXIT_CONFIGURATION,
+            Self::Unlock(error) if error.is_usage() => EXIT_CONFIGURATION,
             Self::Data(_)
             | Self::Serve(_)
             | Self::NoAnswer(_)
             | Self::NotReloaded(_)
             | Self::Init(_)
+            | Self::Deliveries(_)
+            | Self::Unlock(_)
+            | Self::Keys(_)
+            | Self::Backup(_)
             | Self::Runtime(_) => EXIT_FAILURE,
         }
     }
@@ -102,6 +130,10 @@ pub fn main() -> ExitCode {
         Command::Init(options) => init::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Config(options) => config::run(options),
         Command::Reload(options) => reload::run(options),
+        Command::Deliveries(options) => deliveries::run(options).map(|()| ExitCode::SUCCESS),
+        Command::Unlock(options) => unlock::run(options).map(|()| ExitCode::SUCCESS),
+        Command::Keys(options) => keys::run(options).map(|()| ExitCode::SUCCESS),
+        Command::Backup(options) => backup::run(options).map(|()| ExitCode::SUCCESS),
         Command::Doctor(options) => doctor::run(options).map(well),
         Command::Healthcheck(options) => healthcheck::run(options).map(well),
         Command::Completions(options) => {
