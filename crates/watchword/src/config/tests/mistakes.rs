@@ -147,3 +147,41 @@ fn no_debug_output_shows_a_secret() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+#[test]
+fn a_mistake_in_a_part_of_a_provider_is_told_with_its_place() {
+    let file = r#"
+[namespaces.app]
+secret = "s3cret"
+[providers.one]
+kind = "http"
+url = "https://example.com/{{ .Tow }}"
+[providers.two]
+kind = "http"
+url = "https://example.com/"
+method = "POSTT"
+[providers.two.form]
+text = { a = 1 }
+[[providers.two.reply]]
+status = "2xx"
+outcome = "accepted"
+[providers.three]
+kind = "http"
+url = "https://example.com/"
+[providers.three.json]
+to = "{{ .To }}"
+text = [ "{{ .Boddy }}" ]
+"#;
+    let mistakes = mistakes(file, &[]);
+    let beginnings = [
+        "watchword.toml:6: providers.one.url: is no sound template: line 1: ",
+        "watchword.toml:10: providers.two.method: must be one of `POST`, `GET`, `PUT`, `PATCH`; did you mean `POST`?",
+        "watchword.toml:12: providers.two.form.text: must be a text, a number, or a list of such, not a section",
+        "watchword.toml:13: providers.two.reply.status: must be a status like 429, statuses like \"200-299\", or a list of such",
+        "watchword.toml:21: providers.three.json.text: is no sound template: line 1: ",
+    ];
+    assert_eq!(mistakes.len(), beginnings.len(), "{mistakes:#?}");
+    for (mistake, beginning) in mistakes.iter().zip(beginnings) {
+        assert!(mistake.starts_with(beginning), "{mistake}\n{beginning}");
+    }
+}
