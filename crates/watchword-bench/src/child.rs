@@ -27,6 +27,8 @@ const LOG_LINES: usize = 15;
 /// A running server. Dropping it kills the process and removes its folder.
 pub(crate) struct RunningServer {
     child: Child,
+    /// Where it listens.
+    pub(crate) listen: SocketAddr,
     /// Where its API is.
     pub(crate) endpoint: Endpoint,
     /// Where its metrics are.
@@ -60,11 +62,24 @@ impl RunningServer {
     ///
     /// As for [`RunningServer::start`].
     pub(crate) async fn start_bare() -> Result<Self, Error> {
+        Self::start_own("bare").await
+    }
+
+    /// Starts this program itself as a sink of mail.
+    ///
+    /// # Errors
+    ///
+    /// As for [`RunningServer::start`].
+    pub(crate) async fn start_sink() -> Result<Self, Error> {
+        Self::start_own("smtp-sink").await
+    }
+
+    async fn start_own(command_name: &str) -> Result<Self, Error> {
         let program = std::env::current_exe()
             .map_err(|source| Error::Start { program: PathBuf::from("watchword-bench"), source })?;
         let listen = free_address()?;
         let mut command = Command::new(program);
-        command.args(["bare", "--listen", &listen.to_string()]);
+        command.args([command_name, "--listen", &listen.to_string()]);
         Self::launch(command, new_folder(&std::env::temp_dir())?, listen, None).await
     }
 
@@ -87,7 +102,7 @@ impl RunningServer {
         command.process_group(0);
         let child = command.spawn().map_err(fails)?;
         let endpoint = Endpoint::at(listen);
-        let mut server = Self { child, endpoint, admin: admin.map(Endpoint::at), program, folder };
+        let mut server = Self { child, listen, endpoint, admin: admin.map(Endpoint::at), program, folder };
         for address in std::iter::once(listen).chain(admin) {
             server.wait_for(address).await?;
         }

@@ -13,7 +13,7 @@ use hyper::StatusCode;
 use crate::client::{ExchangeError, TlsError};
 use crate::failure::Errors;
 
-/// What ends the program with exit code 1. No variant carries a passcode or a secret.
+/// What ends the program. No variant carries a passcode or a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("cannot start the runtime")]
@@ -61,10 +61,24 @@ pub(crate) enum Error {
         deadline.as_secs()
     )]
     NotReady { program: PathBuf, waited_for: SocketAddr, deadline: Duration, log: String },
+    /// An option that can't work. Ends the program with exit code 2, as those that the command line itself refuses.
+    #[error("{0}")]
+    Option(String),
+    #[error("{problem}; does a mail server listen there, without TLS and without signing in?")]
+    MailServer { problem: String },
+    #[error("{server} did not take a message: {problem}")]
+    Mail { server: String, problem: String },
     #[error("a task of the load program failed")]
     Task(#[source] tokio::task::JoinError),
     #[error("{failed} of {asked} verifications failed, so the figures say nothing: {kinds}")]
     Failures { failed: u64, asked: u64, kinds: String },
+}
+
+impl Error {
+    /// 2 for what was asked for, 1 for the rest.
+    pub(crate) fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Option(_)) { 2 } else { 1 }
+    }
 }
 
 /// The error and its causes in one line, as `what: why: why`.

@@ -29,6 +29,7 @@ mod process;
 mod progress;
 mod report;
 mod run;
+mod smtp;
 mod stop;
 mod stopwatch;
 mod target;
@@ -58,6 +59,9 @@ enum Command {
     Run(run::Options),
     Compare(compare::Options),
     Memory(memory::Options),
+    Smtp(smtp::Options),
+    #[command(hide = true)]
+    SmtpSink(smtp::sink::Options),
 }
 
 fn main() -> ExitCode {
@@ -76,7 +80,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Without a standard error there is nobody left to tell; the exit code still says it.
             let _ = writeln!(std::io::stderr(), "watchword-bench: {}", with_causes(&error));
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
     }
 }
@@ -94,7 +98,7 @@ async fn until_interrupted(command: Command) -> Result<(), Error> {
         }
     };
     let (stopper, stop) = stop::channel();
-    let serves = matches!(command, Command::Bare(_));
+    let serves = matches!(command, Command::Bare(_) | Command::SmtpSink(_));
     let mut work = pin!(perform(command, stop));
     tokio::select! {
         outcome = &mut work => return outcome,
@@ -115,5 +119,7 @@ async fn perform(command: Command, stop: Stop) -> Result<(), Error> {
         Command::Run(options) => run::run(options, stop).await,
         Command::Compare(options) => compare::run(options, stop).await,
         Command::Memory(options) => memory::run(options, stop).await,
+        Command::Smtp(options) => smtp::run(options, stop).await,
+        Command::SmtpSink(options) => smtp::sink::run(options).await,
     }
 }

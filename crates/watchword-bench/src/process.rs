@@ -99,6 +99,13 @@ pub(crate) fn own_cpu_time() -> Result<CpuTime, Error> {
     Ok(CpuTime { command, user, system, processes: 1 })
 }
 
+/// The same, user and system together, to the nanosecond: `CLOCK_PROCESS_CPUTIME_ID` of clock_gettime(2).
+pub(crate) fn own_cpu_clock() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    // It began at 0 and only goes up.
+    Duration::try_from(time).unwrap_or_default()
+}
+
 fn stat(pid: u32, ticks: u32) -> Result<Stat, Error> {
     let (path, text) = read(pid, "stat")?;
     parse_stat(&text, ticks).ok_or(Error::ProcessFormat { path })

@@ -1,5 +1,7 @@
 //! A bar on a terminal while a load runs, nothing elsewhere.
 
+use std::time::Duration;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// What it looks like: what is done, how far, how fast, how much longer.
@@ -9,6 +11,9 @@ const TEMPLATE: &str = "{msg} [{bar:30}] {human_pos} of {human_len}, {per_sec}, 
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
+    /// How often it is worth showing.
+    pub(crate) const SHOW_EVERY: Duration = Duration::from_millis(200);
+
     /// `what` is done, `count` times in all.
     pub(crate) fn new(what: &str, count: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(count), ProgressDrawTarget::stderr());

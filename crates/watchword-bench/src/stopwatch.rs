@@ -6,6 +6,11 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use watchword_core::ports::Clock;
+use watchword_core::time::Timestamp;
+
 /// How often [`until`] looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -43,4 +48,18 @@ pub(crate) fn every(period: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks
+}
+
+/// The system's clock, for what is measured and asks for the time itself.
+pub(crate) struct RealClock;
+
+impl Clock for RealClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(unix_millis() as i64)
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        let millis = at.as_millis().saturating_sub(self.now().as_millis());
+        tokio::time::sleep(Duration::from_millis(u64::try_from(millis).unwrap_or(0))).boxed()
+    }
 }

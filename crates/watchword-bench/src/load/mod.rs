@@ -29,9 +29,6 @@ pub(crate) const MAX_ERRORS: u64 = 100;
 /// How long verifications that are under way may go on once the load was stopped.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How often the progress is shown.
-const SHOW_EVERY: Duration = Duration::from_millis(200);
-
 /// Tells the ids of one load from those of the next.
 static LOADS: AtomicU64 = AtomicU64::new(0);
 
@@ -156,7 +153,7 @@ async fn wait_for(
     mut stop: Stop,
     progress: &Progress,
 ) -> Result<bool, Error> {
-    let mut show = stopwatch::every(SHOW_EVERY);
+    let mut show = stopwatch::every(Progress::SHOW_EVERY);
     loop {
         tokio::select! {
             ended = workers.join_next() => match ended {

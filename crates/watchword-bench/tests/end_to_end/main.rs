@@ -8,5 +8,6 @@ mod refusals;
 mod run;
 mod server;
 mod signals;
+mod smtp;
 mod terminal;
 mod tls;

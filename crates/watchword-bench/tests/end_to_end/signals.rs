@@ -13,9 +13,10 @@ use serde_json::Value;
 use crate::program::{BARE_AS_SERVER, PROGRAM, process_exists};
 use crate::server::serve;
 
-const STOPPED: &[u8] = b"watchword-bench: stopped by a signal before the end\n";
+/// What a program says that was stopped.
+pub(crate) const STOPPED: &[u8] = b"watchword-bench: stopped by a signal before the end\n";
 
-fn signal(name: &str, child: &Child) {
+pub(crate) fn signal(name: &str, child: &Child) {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
 }
