@@ -1,7 +1,8 @@
 // A mail server for tests, on a free port of 127.0.0.1. What happens is printed, a line of JSON each:
 //
 //   {"event":"listening","port":…}  {"event":"connected"}  {"event":"closed"}  {"event":"signed-in","by":"PLAIN","user":"…"}
-//   {"event":"dropped"}  {"event":"mail","from":"…","to":"…","secure":…,"raw":"…","headers":[…],"text":"…","html":"…"}
+//   {"event":"dropped"}  {"event":"mail","from":"…","to":"…","secure":…,"raw":"…","headers":[…],
+//    "subject":"…","text":"…","html":"…"}
 //
 // Its only argument is JSON, all of it optional:
 //
@@ -10,8 +11,8 @@
 //   auth          the mechanisms that are offered; none: nobody needs to sign in
 //   username, password
 //   hide          extensions that are not offered, like "SMTPUTF8"
-//   refuse        {"MAIL": "550 5.7.1 words"}: what CONNECT, AUTH, MAIL, RCPT or END (the whole message) is answered
-//   refuse_first  the same, for the first time only
+//   refuse        [["MAIL", "550 5.7.1 words"], …]: what CONNECT, AUTH, MAIL, RCPT or END (the whole message) is answered; each
+//                 once, in this order
 //   drop_first    CONNECT, MAIL, RCPT, DATA (once the message has begun) or END (once it is whole): the first time, the connection
 //                 is cut there
 //   hang          the same steps: no answer ever comes
@@ -21,8 +22,7 @@ import PostalMime from "postal-mime";
 import { SMTPServer } from "smtp-server";
 
 const options = JSON.parse(process.argv[2] ?? "{}");
-const refuse = options.refuse ?? {};
-const refuseFirst = options.refuse_first ?? {};
+const refuse = options.refuse ?? [];
 let dropFirst = options.drop_first;
 
 const print = (event, more = {}) => process.stdout.write(JSON.stringify({ event, ...more }) + "\n");
@@ -41,19 +41,17 @@ const pass = (step, session, answer) => {
     drop(session);
     return false;
   }
-  const refusal = refuseFirst[step] ?? refuse[step];
-  delete refuseFirst[step];
-  if (refusal === undefined) return true;
-  const [code, ...words] = refusal.split(" ");
+  if (refuse[0]?.[0] !== step) return true;
+  const [code, ...words] = refuse.shift()[1].split(" ");
   answer(Object.assign(new Error(words.join(" ")), { responseCode: Number(code) }));
   return false;
 };
 
 const received = async (session, raw) => {
-  const { headers, text, html } = await PostalMime.parse(raw);
+  const { headers, subject, text, html } = await PostalMime.parse(raw);
   const { mailFrom, rcptTo } = session.envelope;
   const to = rcptTo.map(({ address }) => address).join(",");
-  print("mail", { from: mailFrom.address, to, secure: session.secure, raw: raw.toString("latin1"), headers, text, html });
+  print("mail", { from: mailFrom.address, to, secure: session.secure, raw: raw.toString("latin1"), headers, subject, text, html });
 };
 
 const server = new SMTPServer({

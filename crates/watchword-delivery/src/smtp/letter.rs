@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
 use thiserror::Error;
@@ -45,15 +45,18 @@ impl Letter {
             .header(AutoSubmitted)
             .header(NoAutoReplies);
         let mail = match message.format {
-            BodyFormat::Text => mail.singlepart(SinglePart::plain(message.body.clone())),
+            BodyFormat::Text => mail.singlepart(SinglePart::plain(with_mail_line_ends(&message.body))),
             BodyFormat::Html => {
-                let parts = MultiPart::alternative()
-                    .boundary(format!("=_{}", outgoing.delivery.id.as_uuid().simple()))
-                    .singlepart(SinglePart::plain(text_of(&message.body)))
-                    .singlepart(
-                        SinglePart::builder().header(ContentType::TEXT_HTML).body(message.body.clone()),
-                    );
-                mail.multipart(parts)
+                let html = SinglePart::html(with_mail_line_ends(&message.body));
+                match text_of(&message.body) {
+                    Some(text) => mail.multipart(
+                        MultiPart::alternative()
+                            .boundary(format!("=_{}", outgoing.delivery.id.as_uuid().simple()))
+                            .singlepart(SinglePart::plain(with_mail_line_ends(&text)))
+                            .singlepart(html),
+                    ),
+                    None => mail.singlepart(html),
+                }
             }
         };
         // It fails only without sender or recipient.
@@ -94,13 +97,34 @@ fn one_line(subject: &str) -> String {
     subject.replace(char::is_control, " ")
 }
 
+/// Every line ends in CRLF, and no CR stands alone (RFC 5321, section 2.3.8). lettre would do the first alone, and in quadratic time.
+fn with_mail_line_ends(text: &str) -> String {
+    let mut mail = String::with_capacity(text.len() + text.len() / 16 + 2);
+    let mut after_cr = false;
+    for character in text.chars() {
+        match character {
+            '\n' if after_cr => {}
+            '\r' | '\n' => mail.push_str("\r\n"),
+            _ => mail.push(character),
+        }
+        after_cr = character == '\r';
+    }
+    mail
+}
+
 fn system_time(now: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or(0))
 }
 
-/// What a person reads where HTML is not shown.
-fn text_of(html: &str) -> String {
-    html2text::config::plain_no_decorate().string_from_read(html.as_bytes(), TEXT_WIDTH).unwrap_or_default()
+/// What a person reads where HTML is not shown: links at the end, tables line by line. `None`: it can't be told.
+fn text_of(html: &str) -> Option<String> {
+    html2text::config::plain_no_decorate()
+        .link_footnotes(true)
+        .no_link_wrapping()
+        .raw_mode(true)
+        .allow_width_overflow()
+        .string_from_read(html.as_bytes(), TEXT_WIDTH)
+        .ok()
 }
 
 /// RFC 3834, section 5: no holiday notes in answer.
