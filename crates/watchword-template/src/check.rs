@@ -182,7 +182,7 @@ impl<'v> Walk<'_, 'v> {
                 }
                 _ => Vec::new(),
             };
-            let near = nearest(name, known);
+            let near = nearest(name, ".", known);
             return Err(TemplateError::new(line, format!("there is no field `.{name}` here{near}")));
         }
         Ok(shape)

@@ -23,14 +23,16 @@ impl TemplateError {
 /// What is wrong, where the line is not known yet. It is made of words and names of the template's own text, never of values.
 pub(crate) type Problem = Cow<'static, str>;
 
-/// `, did you mean "…"?` for the nearest of `known`, or nothing.
-pub(crate) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+/// `, did you mean …?` for the nearest of `known`, or nothing. `mark` is what stands before a name of its kind.
+pub(crate) fn nearest<'a>(wanted: &str, mark: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let scored = known.into_iter().map(|name| {
         let distance = strsim::damerau_levenshtein(&wanted.to_lowercase(), &name.to_lowercase());
         (distance, name)
     });
     match scored.min() {
-        Some((distance, name)) if distance <= 1 + wanted.len() / 3 => format!(", did you mean `{name}`?"),
+        Some((distance, name)) if distance <= 1 + wanted.chars().count() / 3 => {
+            format!(", did you mean `{mark}{name}`?")
+        }
         _ => String::new(),
     }
 }

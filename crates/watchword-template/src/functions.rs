@@ -149,7 +149,7 @@ pub(crate) fn unknown(name: &str) -> String {
     if name == "call" {
         return "`call` is not there: no value of a message is a function".to_owned();
     }
-    format!("there is no function `{name}`{}", nearest(name, all().map(|function| function.name)))
+    format!("there is no function `{name}`{}", nearest(name, "", all().map(|function| function.name)))
 }
 
 /// Says no before a text of that length is made.

@@ -118,7 +118,7 @@ impl Template {
     pub fn render(&self, data: &Value, now_millis: i64) -> Result<String, TemplateError> {
         // Nobody sends messages beyond the calendar's end.
         let now = Timestamp::from_millisecond(now_millis).unwrap_or(Timestamp::UNIX_EPOCH);
-        evaluate::run::render(&self.program, Item::from(data), now)
+        evaluate::run::render(&self.program, &Item::from(data), now)
     }
 
     /// Makes sure that it works on data like `sample`: carries it out, and looks at every branch, also those that were not

@@ -32,7 +32,8 @@ fn no_such(item: &Item<'_>, name: &str) -> Problem {
         Item::Time(_) => TIME,
         _ => &[],
     };
-    format!("`.{name}`: {} has no such field{}", item.kind(), nearest(name, known.iter().copied())).into()
+    format!("`.{name}`: {} has no such field{}", item.kind(), nearest(name, ".", known.iter().copied()))
+        .into()
 }
 
 /// The methods of a length of time.

@@ -12,7 +12,7 @@ use crate::limits::{MAX_DEPTH, MAX_OUTPUT, MAX_STEPS};
 use crate::syntax::tree::{Branch, Command, Node, Operand, Pipeline, Program};
 
 /// What `program` prints for `data`.
-pub(crate) fn render(program: &Program, data: Item<'_>, now: Timestamp) -> Result<String, TemplateError> {
+pub(crate) fn render(program: &Program, data: &Item<'_>, now: Timestamp) -> Result<String, TemplateError> {
     let size = program.templates.first().map_or(0, |main| main.nodes.iter().map(length).sum());
     let mut run = Run {
         program,
@@ -24,7 +24,7 @@ pub(crate) fn render(program: &Program, data: Item<'_>, now: Timestamp) -> Resul
         depth: 0,
     };
     if let Some(main) = program.templates.first() {
-        run.list(&main.nodes, &data)?;
+        run.list(&main.nodes, data)?;
     }
     Ok(run.out)
 }
@@ -90,7 +90,7 @@ impl<'a> Run<'a> {
                     Some(pipeline) => self.pipeline(pipeline, dot)?,
                     None => Item::Nil,
                 };
-                self.call(*target, dot, *line)?;
+                self.call(*target, &dot, *line)?;
             }
             Node::Break => return Ok(Flow::Break),
             Node::Continue => return Ok(Flow::Continue),
@@ -173,7 +173,7 @@ impl<'a> Run<'a> {
             Item::Int(count) | Item::Duration(count) => {
                 for at in 0..count {
                     ran = true;
-                    if !self.round(branch, Item::Nil, Item::Int(at))? {
+                    if !self.round(branch, Item::Nil, &Item::Int(at))? {
                         break;
                     }
                 }
@@ -182,7 +182,7 @@ impl<'a> Run<'a> {
                 for at in 0..list.len() {
                     let element = list.get(at).unwrap_or(Item::Nil);
                     ran = true;
-                    if !self.round(branch, Item::Int(at as i64), element)? {
+                    if !self.round(branch, Item::Int(at as i64), &element)? {
                         break;
                     }
                 }
@@ -190,7 +190,7 @@ impl<'a> Run<'a> {
             Item::Map(map) => {
                 for (key, element) in map.entries() {
                     ran = true;
-                    if !self.round(branch, Item::Text(key), element)? {
+                    if !self.round(branch, Item::Text(key), &element)? {
                         break;
                     }
                 }
@@ -203,7 +203,12 @@ impl<'a> Run<'a> {
     }
 
     /// One element of a range. False after `break`.
-    fn round(&mut self, branch: &'a Branch, key: Item<'a>, element: Item<'a>) -> Result<bool, TemplateError> {
+    fn round(
+        &mut self,
+        branch: &'a Branch,
+        key: Item<'a>,
+        element: &Item<'a>,
+    ) -> Result<bool, TemplateError> {
         self.spend(branch.pipeline.line, 1)?;
         match branch.pipeline.slots.as_slice() {
             [slot] => self.set(*slot, element.clone()),
@@ -213,10 +218,10 @@ impl<'a> Run<'a> {
             }
             _ => {}
         }
-        Ok(self.list(&branch.then, &element)? != Flow::Break)
+        Ok(self.list(&branch.then, element)? != Flow::Break)
     }
 
-    fn call(&mut self, target: usize, dot: Item<'a>, line: u32) -> Result<(), TemplateError> {
+    fn call(&mut self, target: usize, dot: &Item<'a>, line: u32) -> Result<(), TemplateError> {
         let program: &'a Program = self.program;
         let Some(template) = program.templates.get(target) else {
             return fail(line, "there is no such template");
@@ -225,7 +230,7 @@ impl<'a> Run<'a> {
         self.spend(line, 1)?;
         let frame = std::mem::replace(&mut self.frame, self.variables.len());
         self.variables.push(dot.clone());
-        self.list(&template.nodes, &dot)?;
+        self.list(&template.nodes, dot)?;
         self.variables.truncate(self.frame);
         self.frame = frame;
         self.depth -= 1;

@@ -30,7 +30,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }
         call.items.iter().skip(1).try_fold(call.any(0).clone(), |item, key| index(&item, key))
     }),
-    Function::with_rest("slice", &[Any], Any, |call| slice(call)),
+    Function::with_rest("slice", &[Any], Any, slice),
 ];
 
 /// What the escapers get: all values as `print` shows them.

@@ -143,9 +143,9 @@ impl Walk<'_> {
     /// A loop may run once, many times or not at all, and has to end where it began.
     fn range(&mut self, context: Context, branch: &mut Branch) -> Result<Context, TemplateError> {
         let line = branch.pipeline.line;
-        let again = branch.then.clone();
+        let mut again = branch.then.clone();
         let once = self.round(context, &mut branch.then, line)?;
-        let twice = if once == context { once } else { self.round(once, &mut again.clone(), line)? };
+        let twice = if once == context { once } else { self.round(once, &mut again, line)? };
         let end = join(once, twice, line)?;
         let otherwise = self.list(context, &mut branch.otherwise)?;
         join(end, otherwise, line)

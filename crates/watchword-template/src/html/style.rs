@@ -49,7 +49,7 @@ fn rules(context: Context, text: &str) -> (Context, usize) {
 fn ends_with_url(text: &str) -> bool {
     let Some(before) = text.len().checked_sub(3) else { return false };
     text.as_bytes()[before..].eq_ignore_ascii_case(b"url")
-        && !text[..before].chars().next_back().is_some_and(|c| is_name(c))
+        && !text[..before].chars().next_back().is_some_and(is_name)
 }
 
 /// Whether it can be part of a CSS name.
