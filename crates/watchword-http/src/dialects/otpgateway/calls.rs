@@ -86,6 +86,7 @@ impl Api {
                 channel: profile.channel.as_str(),
                 otp: passcode.expose(),
                 ttl,
+                now: self.engine.now(),
                 root_url: &self.root_url,
             })
         };

@@ -25,7 +25,9 @@ use futures::future::BoxFuture;
 use watchword_core::engine::Engine;
 
 pub use address::AddressRule;
-pub use message::{BuiltIn, Compose, MessageContext};
+pub use message::{
+    BuiltIn, Compose, MessageContext, MessagePart, MessageTemplateError, Templated, parse_template,
+};
 pub use settings::{Access, OtpgatewaySettings, ProviderProfile};
 
 use crate::front::{Call, Front};

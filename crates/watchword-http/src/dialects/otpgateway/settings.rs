@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watchword_core::address::Channel;
+use watchword_core::delivery::BodyFormat;
 use watchword_core::namespace::Namespace;
 use watchword_core::verification::RouteName;
 
@@ -83,10 +84,11 @@ pub struct ProviderProfile {
 }
 
 impl ProviderProfile {
-    /// A provider of this id and medium, with six digits, addresses by this rule, and the built-in words: with a link, unless
-    /// messages go to telephones.
+    /// A provider of this id and medium, with six digits, addresses by this rule, and the built-in words: text, with a link
+    /// unless messages go to telephones.
     pub fn new(id: RouteName, channel: Channel, address_rule: AddressRule) -> Self {
-        let composer = BuiltIn { subject: None, link: address_rule != AddressRule::Phone };
+        let link = address_rule != AddressRule::Phone;
+        let composer = BuiltIn { subject: None, link, format: BodyFormat::Text };
         Self {
             id,
             channel,
