@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use thiserror::Error;
 
 use super::open::{Database, OpenError, connect};
@@ -89,6 +89,10 @@ pub fn copy(from: &Path, to: &Path) -> Result<Copied, CopyError> {
 fn copy_within(from: &Path, to: &Path, max_page_count: Option<u32>) -> Result<Copied, CopyError> {
     let failed = |source: rusqlite::Error| match source.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => CopyError::DiskFull { path: to.into() },
+        // Only the copy is written to.
+        Some(ErrorCode::SystemIoFailure) if extended_code(&source) == Some(ffi::SQLITE_IOERR_WRITE) => {
+            CopyError::File { path: to.into(), source: io::Error::other(source) }
+        }
         _ => CopyError::Database { path: from.into(), source },
     };
     let written = |source: io::Error| match source.kind() {
@@ -109,6 +113,10 @@ fn copy_within(from: &Path, to: &Path, max_page_count: Option<u32>) -> Result<Co
     let copied = look_at(from, to, failed)?;
     file.sync_all().map_err(written)?;
     Ok(Copied { bytes: file.metadata().map_err(written)?.len(), ..copied })
+}
+
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
 }
 
 fn copy_pages(

@@ -3,13 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
 mod as_otpgateway;
+mod backup;
 mod config_check;
+mod deliveries;
 mod dev;
 mod doctor;
 mod failures;
 mod inbox;
 mod init;
+mod keys;
 mod reload;
+mod reload_command;
 mod serve;
 mod stopping;
 mod support;
+mod unlock;

@@ -3,7 +3,9 @@
 mod receiver;
 mod run;
 mod server;
+mod site;
 
 pub(crate) use receiver::Receiver;
 pub(crate) use run::{Run, run_in};
 pub(crate) use server::{PROGRAM, Server, client, ended};
+pub(crate) use site::Site;
