@@ -220,6 +220,7 @@ fn taken_up(old: &Config, new: &Config) -> Vec<Difference> {
         ("server.timeout", old.server.timeout != new.server.timeout),
         ("namespaces", secrets(old) != secrets(new)),
         ("providers", !same_providers),
+        ("messages", old.messages != new.messages),
         ("routes", old.routes != new.routes),
         ("guess", old.guess != new.guess),
         ("otp", old.otp != new.otp),

@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use watchword_core::address::Channel;
-use watchword_core::delivery::{NodeId, ProviderId};
+use watchword_core::delivery::{BodyFormat, NodeId, ProviderId};
 use watchword_core::dispatcher::{Carrier, Dispatcher, Route, Routes};
 use watchword_core::engine::{Engine, EngineSettings};
 use watchword_core::error::InvalidInput;
@@ -24,13 +24,15 @@ use watchword_core::ports::{Observer, Random, Store};
 use watchword_core::verification::RouteName;
 use watchword_delivery::http::AddressKind;
 use watchword_delivery::registry::ProviderSettings;
-use watchword_http::dialects::otpgateway::{self, Access, AddressRule, OtpgatewaySettings, ProviderProfile};
+use watchword_http::dialects::otpgateway::{
+    self, Access, AddressRule, BuiltIn, Compose, OtpgatewaySettings, ProviderProfile, Templated,
+};
 use watchword_http::front::{Front, FrontSettings, Limits};
 use watchword_http::health::{self, Probes};
 use watchword_http::server::Served;
 use watchword_store::{OpenError, SqliteOptions, SqliteStore};
 
-use crate::config::{Config, ConfiguredProvider, StoreUrl};
+use crate::config::{Config, ConfiguredProvider, MessageTemplates, StoreUrl};
 use crate::telemetry::exposition::Exposition;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::provider::traced;
@@ -216,11 +218,13 @@ fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<Otpgateway
             let ConfiguredProvider { settings, .. } = configured;
             let shown = settings.presentation(id);
             let channel = Channel::new(shown.channel)?;
+            let profile = ProviderProfile::new(name.clone(), channel, address_rule(settings));
             providers.push(ProviderProfile {
                 address_name: shown.address_name.to_owned(),
                 passcode_length: shown.passcode_length,
                 max_address_length: shown.max_address_length,
-                ..ProviderProfile::new(name.clone(), channel, address_rule(settings))
+                composer: composer(config.messages.get(id), settings).unwrap_or(profile.composer),
+                ..profile
             });
         }
     }
@@ -241,6 +245,24 @@ fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<Otpgateway
         default_max_generate: config.otp.max_generate,
         server_timeout: config.server.timeout,
     })
+}
+
+/// Words the messages of a provider. The configuration has tried its templates: `None` does not come.
+fn composer(messages: Option<&MessageTemplates>, settings: &ProviderSettings) -> Option<Arc<dyn Compose>> {
+    let format = match settings {
+        ProviderSettings::Smtp(_) => BodyFormat::Html,
+        ProviderSettings::Webhook(_) | ProviderSettings::Http(_) | ProviderSettings::Inbox(_) => {
+            BodyFormat::Text
+        }
+    };
+    let built_in = BuiltIn { subject: None, link: address_rule(settings) != AddressRule::Phone, format };
+    let subject = messages.and_then(|messages| messages.subject.as_deref());
+    let body = messages.and_then(|messages| messages.body.as_ref());
+    let body = body.map(|body| (body.source.as_str(), body.format));
+    if subject.is_none() && body.is_none() {
+        return Some(Arc::new(built_in));
+    }
+    Some(Arc::new(Templated::new(subject, body, built_in).ok()?))
 }
 
 /// Which addresses a provider takes.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use watchword_core::delivery::BodyFormat;
-use watchword_template::{Escaping, Template};
+use watchword_http::dialects::otpgateway::parse_template;
 
 use super::problem::{Problem, dotted};
 use super::read::{self, Place};
@@ -87,9 +87,10 @@ pub(super) fn take(
     // As with otpgateway, an empty text is none.
     let subject = subject.filter(|subject| !subject.is_empty());
     if let Some(subject) = &subject
-        && let Err(error) = Template::parse(subject, Escaping::None)
+        && let Err(error) = parse_template(subject, BodyFormat::Text)
     {
-        problem("subject", error.to_string());
+        let is_line = !subject.contains('\n');
+        problem("subject", if is_line { error.problem } else { error.to_string() });
     }
     let template = template.filter(|template| !template.as_os_str().is_empty());
     if template.is_none() && supplied.is_none() {
@@ -104,7 +105,7 @@ pub(super) fn take(
             let file = beside(&ours.nearest(&["template"]).origin, template);
             match read_file(&file) {
                 Ok(source) => {
-                    if let Err(error) = Template::parse(&source, escaping(format)) {
+                    if let Err(error) = parse_template(&source, format) {
                         let file = file.display().to_string().into();
                         problems.push(Problem::of_file(file, Some(error.line), error.problem));
                     }
@@ -125,13 +126,6 @@ fn beside(origin: &Origin, path: PathBuf) -> PathBuf {
     match origin {
         Origin::File { path: file, .. } => Path::new(&**file).with_file_name(path),
         Origin::Environment(_) | Origin::Flag(_) | Origin::BuiltIn => path,
-    }
-}
-
-fn escaping(format: BodyFormat) -> Escaping {
-    match format {
-        BodyFormat::Text => Escaping::None,
-        BodyFormat::Html => Escaping::Html,
     }
 }
 

@@ -115,7 +115,7 @@ pub struct Config {
     pub namespaces: BTreeMap<Namespace, Secret>,
     /// Who carries messages, at least one.
     pub providers: BTreeMap<ProviderId, ConfiguredProvider>,
-    /// What their messages say, for each of them.
+    /// What their messages say, for those that have a template.
     pub messages: BTreeMap<ProviderId, MessageTemplates>,
     /// Providers by the names that requests use; each is configured.
     pub routes: BTreeMap<RouteName, Vec<ProviderId>>,
@@ -182,10 +182,11 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
     let place = Place::default();
     let sections = read::read(root.clone(), place, found, |reader| Sections::deserialize(reader));
     let mut sections = sections.unwrap_or_default();
-    let (providers, messages) = providers::read(root, registry, found)
+    let (providers, messages): (_, BTreeMap<_, _>) = providers::read(root, registry, found)
         .into_iter()
         .map(|(id, (provider, messages))| ((id.clone(), provider), (id, messages)))
         .unzip();
+    let messages = messages.into_iter().filter(|(_, words)| *words != MessageTemplates::default()).collect();
     let routes = routes(root, &sections, found);
     at_least_one(&layers, found);
     let StoreUrl::Sqlite(store) = &mut sections.store.url;

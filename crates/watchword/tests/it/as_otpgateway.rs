@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use watchword_testkit::process::Process;
 
 use crate::support::{Receiver, Run, Server, client, run_in};
 
@@ -61,11 +62,54 @@ async fn the_shipped_configuration_serves_its_users() {
     let (headers, message) = receiver.next().await;
     assert_eq!(headers["user-agent"], "otpgateway");
     assert_eq!((&message["otp"]["otp"], &message["otp"]["to"]), (&otp["otp"], &json!("98450 12345")));
+    assert_eq!(message["subject"], "Shop: Phone call verification");
     assert_eq!(server.check("johns-id", otp["otp"].as_str().unwrap()).await.0, 200);
 
     let other = client().get(format!("{}/api/providers", server.origin));
     assert_eq!(other.basic_auth("Bank", Some("bank-secret")).send().await.unwrap().status(), 200);
     assert!(site.folder.path().join("watchword.key").is_file(), "the key is beside the store");
+}
+
+/// A mail server that is not ours, without TLS, that wants CRAM-MD5 and the password of the shipped configuration.
+fn mail_server() -> (u16, Process) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/mail/server.mjs").into_os_string();
+    let options = json!({ "auth": ["CRAM-MD5"], "username": "mail-user", "password": "mail-password" });
+    let mut process = Process::start(Path::new("node"), [script, options.to_string().into()], &[]);
+    let port = process.wait_for_line("\"listening\" (is `npm ci --prefix tests/mail` done?)", |line| {
+        serde_json::from_str::<Value>(line).ok()?["port"].as_u64()
+    });
+    (u16::try_from(port).unwrap(), process)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_mail_goes_out_as_configured_and_in_the_words_of_the_shipped_template() {
+    let (port, mut mail_server) = mail_server();
+    let site = Site::new();
+    let port = port.to_string();
+    let environment = [
+        ("WATCHWORD_STORE", site.store.as_str()),
+        ("WATCHWORD_ADMIN__LISTEN", "127.0.0.1:0"),
+        ("OTP_GATEWAY_APP__ADDRESS", "127.0.0.1:0"),
+        ("OTP_GATEWAY_PROVIDERS__SMTP__PORT", &port),
+    ];
+    let server = Server::as_otpgateway(&site.config, ("Shop", "shop-secret"), &environment);
+    let reply = server.put("johns-id", &[("provider", "smtp"), ("to", "john@example.com")]).await;
+    assert_eq!(reply.status(), 200);
+    let reply: Value = reply.json().await.unwrap();
+    let code = reply["data"]["otp"].as_str().unwrap().to_owned();
+    let mail = mail_server.wait_for_line("a mail", |line| {
+        serde_json::from_str::<Value>(line).ok().filter(|line| line["event"] == "mail")
+    });
+    assert_eq!(
+        (&mail["from"], &mail["to"], &mail["subject"]),
+        (&json!("codes@shop.example"), &json!("john@example.com"), &json!("Shop: E-mail verification"))
+    );
+    let html = mail["html"].as_str().unwrap();
+    assert!(html.contains("Your verification code for Shop:") && html.contains(&code), "{html}");
+    let link = format!("http://localhost:9000/otp/Shop/johns-id?otp={code}&amp;action=check");
+    assert!(html.contains(&link), "{link}\n{html}");
+    assert!(mail["text"].as_str().unwrap().contains(&code), "a mail has a text part too");
+    assert_eq!(server.check("johns-id", &code).await.0, 200);
 }
 
 fn serve(folder: &Path, environment: &[(&str, &str)]) -> Run {

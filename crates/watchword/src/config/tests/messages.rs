@@ -22,7 +22,7 @@ fn read(folder: &tempfile::TempDir, environment: &[(&str, &str)]) -> Result<Mess
     let files = vec![folder.path().join("watchword.toml")];
     let shown = format!("{}/", folder.path().display());
     match load(Sources { files, environment, ..Sources::default() }, &registry()) {
-        Ok(config) => Ok(config.messages[&ProviderId::new("sms").unwrap()].clone()),
+        Ok(config) => Ok(config.messages.get(&ProviderId::new("sms").unwrap()).cloned().unwrap_or_default()),
         Err(error) => Err(error.problems().iter().map(|one| one.to_string().replace(&shown, "")).collect()),
     }
 }
@@ -97,6 +97,17 @@ fn what_is_wrong_with_a_template_is_told_with_its_place() {
             "template = \"a.tpl\"\ntemplate_format = \"htm\"",
             &[("a.tpl", b"")],
             "watchword.toml:8: providers.sms.template_format: must be one of `text`, `html`; did you mean `html`?",
+        ),
+        (
+            "template = \"a.tpl\"\ntemplate_format = \"html\"",
+            &[("a.tpl", b"one\n{{ if .OTP }}{{ .OPT }}{{ end }}\n")],
+            "a.tpl:2: there is no field `.OPT` here, did you mean `.OTP`?",
+        ),
+        ("template = \"a.tpl\"", &[("a.tpl", b"\n\n{{ if }}")], "a.tpl:3: "),
+        (
+            "subject = \"{{ .Otp }}\"",
+            &[],
+            "watchword.toml:7: providers.sms.subject: there is no field `.Otp` here, did you mean `.OTP`?",
         ),
         ("subjekt = \"x\"", &[], "watchword.toml:7: providers.sms.subjekt: unknown; did you mean `subject`?"),
         (
