@@ -1,17 +1,14 @@
 //! `watchword-bench bare`: the same two calls answered with constants, the floor that the server is measured against.
 
-use std::net::SocketAddr;
-
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::put;
 use clap::Args;
-use tokio::net::TcpListener;
 
 use crate::error::Error;
-use crate::output::Output;
+use crate::listen::Listen;
 
 /// Content type of every reply (wire contract of otpgateway, "API").
 const JSON: &str = "application/json; charset=utf-8";
@@ -41,22 +38,17 @@ Example, in two terminals; `compare` does both:
 
 It runs until Ctrl-C.")]
 pub(crate) struct Options {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    listen: Listen,
 }
 
 /// Serves until the program is stopped. Prints the address once connections are accepted.
+///
+/// # Errors
+///
+/// When it can't listen.
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
-    let fails = |source| Error::Listen { address: options.listen, source };
-    let listener = TcpListener::bind(options.listen).await.map_err(fails)?;
-    let address = listener.local_addr().map_err(fails)?;
-    Output::text().section(&format_args!("listening on http://{address}"))?;
-    serve(listener).await
-}
-
-/// Serves on a listener that is bound already.
-pub(crate) async fn serve(listener: TcpListener) -> Result<(), Error> {
+    let listener = options.listen.open("http://").await?;
     axum::serve(listener, router()).await.map_err(Error::Bare)
 }
 

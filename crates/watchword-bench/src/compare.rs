@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::figures::{decimal, duration, grouped, ratio};
 use crate::machine::Machine;
 use crate::measure::Subject;
-use crate::options::{Amount, Caller, Reporting, Target};
+use crate::options::{Caller, Measurement};
 use crate::output::Output;
 use crate::process::Watched;
 use crate::report::{Head, Medians, RunReport};
@@ -49,13 +49,7 @@ Ctrl-C ends it early and reports what was done until then. Exit code: 0 when eve
 the aims are met or not; 1 when one did not or it was stopped; 2 when an option is wrong.")]
 pub(crate) struct Options {
     #[command(flatten)]
-    target: Target,
-    #[command(flatten)]
-    caller: Caller,
-    #[command(flatten)]
-    amount: Amount,
-    #[command(flatten)]
-    reporting: Reporting,
+    measurement: Measurement,
 }
 
 #[derive(Serialize)]
@@ -90,7 +84,7 @@ impl From<Vec<RunReport>> for Side {
 ///
 /// When a server can't be started, something can't be measured, a verification failed, or it was stopped early.
 pub(crate) async fn run(options: Options, stop: Stop) -> Result<(), Error> {
-    let Options { target, caller, amount, reporting } = options;
+    let Measurement { target, caller, amount, reporting } = options.measurement;
     let output = Output::new(reporting.json);
     let machine = Machine::read();
     output.section(&machine)?;
@@ -124,7 +118,7 @@ pub(crate) async fn run(options: Options, stop: Stop) -> Result<(), Error> {
                 subject.measure(amount.run(), &format!("{name}: run {number} of {}", amount.runs)).await?;
             report.must_be_clean()?;
             let figures = Medians::of(std::slice::from_ref(&report));
-            output.section(&row(name, &format!("run {number}"), &figures))?;
+            output.section(&row(name, &format!("run {number}"), &figures, report.limit.name()))?;
             runs.push(report);
             if stop.asked() {
                 break 'runs;
@@ -132,8 +126,8 @@ pub(crate) async fn run(options: Options, stop: Stop) -> Result<(), Error> {
         }
     }
     let [bare, server] = runs.map(Side::from);
-    output.section(&row("bare", "median", &bare.medians))?;
-    output.section(&row(SERVER, "median", &server.medians))?;
+    output.section(&row("bare", "median", &bare.medians, ""))?;
+    output.section(&row(SERVER, "median", &server.medians, ""))?;
     output.section(&"")?;
 
     let aims = aims(&bare.medians, &server.medians, disk.as_ref());
@@ -170,13 +164,12 @@ fn aims(bare: &Medians, server: &Medians, disk: Option<&DiskSpeed>) -> Vec<Aim> 
     aims
 }
 
-const TABLE_HEAD: &str =
-    "                 CPU µs a verification  verifications/s      p99 PUT    p99 check  commits/operation";
+const TABLE_HEAD: &str = "                 CPU µs a verification  verifications/s      p99 PUT    p99 check  commits/operation  limited by";
 
-fn row(side: &str, what: &str, figures: &Medians) -> String {
+fn row(side: &str, what: &str, figures: &Medians, limit: &str) -> String {
     let micros = |value: Option<f64>| duration(value.unwrap_or_default() as u64);
     format!(
-        "{side:<8}{what:<8}{:>22}{:>17}{:>13}{:>13}{:>19}",
+        "{side:<8}{what:<8}{:>22}{:>17}{:>13}{:>13}{:>19}{limit:>12}",
         decimal(figures.cpu_us_per_verification, 1),
         grouped(figures.per_second.unwrap_or_default() as u64),
         micros(figures.put_p99_us),

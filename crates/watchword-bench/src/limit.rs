@@ -70,6 +70,18 @@ pub(crate) fn limit(facts: &Facts) -> Limit {
     }
 }
 
+impl Limit {
+    /// In one word, as in the JSON document.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Generator => "generator",
+            Self::Machine => "machine",
+            Self::Server => "server",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
 impl fmt::Display for Limit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -109,6 +121,13 @@ mod tests {
         for (paced, put_p99_us, generator, machine, expected) in cases {
             let facts = Facts { paced, put_p99_us, generator, machine };
             assert_eq!(limit(&facts), expected, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn its_name_is_that_of_the_json_document() {
+        for limit in [Limit::Generator, Limit::Machine, Limit::Server, Limit::Nothing] {
+            assert_eq!(serde_json::to_value(limit).unwrap(), limit.name());
         }
     }
 }

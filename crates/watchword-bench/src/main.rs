@@ -1,9 +1,28 @@
-//! To measure one more thing in every run, read it before and after the load in `measure.rs` and give it a field in
-//! `report.rs`. To add a command, write its file with its options and a `run` function, and name it in [`Command`].
+//! How to add …
 //!
-//! The load program for Watchword's developers: it drives PUT-then-check against a server that speaks the
-//! otpgateway API, counts what that costs the server, and compares the cost with the least that an HTTP server can do.
+//! - **a command**: a file with its options (`clap::Args`, with examples in `after_help`) and a `run` function, a line in
+//!   [`Command`] and one in [`perform`].
+//! - **a measure of every run**: read it before and after the load in `measure.rs`, hand it on in `report::Around`, give it a
+//!   field in `report::RunReport`, a line in `report/text.rs`, and a row in the tables of docs/performance.md: a test compares
+//!   those with what comes out.
+//! - **a process to be counted**: nothing here; `--also-pid NAME=PID` takes any.
+//! - **a target with another API**: `verification.rs` is all that is known of otpgateway's. Turn its `Api` into a trait with
+//!   `put` and `check`, and let an option of `options::Caller` choose. `preflight.rs` tries one verification before each load and
+//!   says what to mend: its advice belongs to the API, too.
+//! - **an aim**: an [`aim::Aim`] in the command that measures it.
+//!
+//! The load program for Watchword's developers: it drives PUT-then-check against a server that speaks the otpgateway API,
+//! counts what that costs the server and its store, and compares the cost with the least that an HTTP server can do.
 //! Measure release builds only.
+//!
+//! # How it is built
+//!
+//! `target.rs` finds or starts the server (`child.rs`) and tries it (`preflight.rs`). `measure.rs` reads CPU (`process.rs`,
+//! `machine.rs`) and counters (`metrics.rs`) around a load. `load/` has a task for each connection (`client/`), which takes its
+//! turns from `load/turns.rs`: at once, or when a thread of its own says that one is due. Latencies (`latency.rs`) and failures
+//! (`failure.rs`) are counted by each task for itself and added up at the end. `limit.rs` says what kept it from being faster,
+//! `report/` what came of it. `stop.rs` carries Ctrl-C to all of them, `progress.rs` shows a bar. Real time is read in
+//! `stopwatch.rs` alone.
 
 mod address_pattern;
 mod aim;
@@ -17,6 +36,7 @@ mod failure;
 mod figures;
 mod latency;
 mod limit;
+mod listen;
 mod load;
 mod machine;
 mod measure;
@@ -45,9 +65,22 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::error::{Error, with_causes};
 use crate::stop::Stop;
 
-/// Drives and measures servers that speak the otpgateway API.
+/// Drives servers that speak the otpgateway API and measures what a verification costs them.
 #[derive(Parser)]
-#[command(name = "watchword-bench", version, about)]
+#[command(
+    name = "watchword-bench",
+    version,
+    after_help = "\
+Examples:
+  What this repository's server costs, beside the least that an HTTP server can cost:
+    cargo build --release -p watchword -p watchword-bench
+    target/release/watchword-bench compare --server-binary target/release/watchword
+
+  Load on a server that runs already, at a rate:
+    watchword-bench run --target https://otp.example.com --namespace myApp --provider smtp --rate 500
+
+`watchword-bench COMMAND --help` has more. All about measuring, and the JSON documents: docs/performance.md."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

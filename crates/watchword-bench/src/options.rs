@@ -14,6 +14,19 @@ use crate::verification::{Api, Credentials, PasscodeFrom};
 /// Largest warm-up, in verifications.
 const MAX_WARM_UP: u64 = 20_000;
 
+/// All that it takes to measure one server.
+#[derive(Args)]
+pub(crate) struct Measurement {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+    #[command(flatten)]
+    pub(crate) amount: Amount,
+    #[command(flatten)]
+    pub(crate) reporting: Reporting,
+}
+
 /// The server to be measured: one that runs already, or one that is started for it.
 #[derive(Args)]
 #[command(next_help_heading = "The server")]

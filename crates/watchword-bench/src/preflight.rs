@@ -90,7 +90,7 @@ async fn product(endpoint: &Endpoint, connection: &mut Connection) -> Option<Str
     let request = endpoint.origin.request(Method::GET, "/", Bytes::new()).ok()?;
     let reply = connection.exchange(request).await.ok()?;
     let text = String::from_utf8_lossy(&reply.body);
-    let line = text.lines().next()?.trim();
+    let line = text.lines().next()?.trim().trim_end_matches('.');
     let plain = reply.status == StatusCode::OK && !line.starts_with(['<', '{']);
     let line: String = line.chars().filter(|character| !character.is_control()).take(MAX_PRODUCT).collect();
     (plain && !line.is_empty()).then_some(line)

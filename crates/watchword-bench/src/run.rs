@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::machine::Machine;
-use crate::options::{Amount, Caller, Reporting, Target};
+use crate::options::Measurement;
 use crate::output::Output;
 use crate::report::{Head, Medians, RunReport};
 use crate::stop::Stop;
@@ -34,13 +34,7 @@ Ctrl-C ends it early and reports what was done until then. Exit code: 0 when eve
 one did not or it was stopped, 2 when an option is wrong.")]
 pub(crate) struct Options {
     #[command(flatten)]
-    target: Target,
-    #[command(flatten)]
-    caller: Caller,
-    #[command(flatten)]
-    amount: Amount,
-    #[command(flatten)]
-    reporting: Reporting,
+    measurement: Measurement,
 }
 
 #[derive(Serialize)]
@@ -59,7 +53,7 @@ struct Report {
 ///
 /// When something can't be measured, a verification failed, or it was stopped early.
 pub(crate) async fn run(options: Options, stop: Stop) -> Result<(), Error> {
-    let Options { target, caller, amount, reporting } = options;
+    let Measurement { target, caller, amount, reporting } = options.measurement;
     let output = Output::new(reporting.json);
     let machine = Machine::read();
     output.section(&machine)?;

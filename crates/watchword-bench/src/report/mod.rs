@@ -61,7 +61,7 @@ pub(crate) struct RunReport {
     errors: Errors,
     /// At a fixed rate, how late the turns were.
     pacing: Option<PacingReport>,
-    limit: Limit,
+    pub(crate) limit: Limit,
     processes: Vec<ProcessReport>,
     load_program: ProcessReport,
     /// Which part of the machine's cores was used, by all that ran there, from 0 to 1.

@@ -1,16 +1,13 @@
 //! `watchword-bench smtp-sink`: takes mail and throws it away, in a process of its own, so that its work is not counted
 //! with the provider's. For measuring only: it knows just what a well-behaved client says.
 
-use std::net::SocketAddr;
-
 use clap::Args;
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufStream,
 };
-use tokio::net::TcpListener;
 
 use crate::error::Error;
-use crate::output::Output;
+use crate::listen::Listen;
 
 /// Longest line taken, in bytes (RFC 5321, section 4.5.3.1.6, allows 1,000).
 const MAX_LINE: u64 = 4_096;
@@ -18,9 +15,8 @@ const MAX_LINE: u64 = 4_096;
 /// Take mail and throw it away.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    listen: Listen,
 }
 
 /// Serves until the program is stopped. Prints the address once connections are accepted.
@@ -29,15 +25,14 @@ pub(crate) struct Options {
 ///
 /// When it can't listen.
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
-    let fails = |source| Error::Listen { address: options.listen, source };
-    let listener = TcpListener::bind(options.listen).await.map_err(fails)?;
-    let address = listener.local_addr().map_err(fails)?;
-    Output::text().section(&format_args!("listening on {address}"))?;
+    let listener = options.listen.open("").await?;
     loop {
-        let (stream, _) = listener.accept().await.map_err(fails)?;
-        stream.set_nodelay(true).map_err(fails)?;
-        // A client that breaks off is its own business.
-        tokio::spawn(async move { talk(BufStream::new(stream)).await });
+        let (stream, _) = listener.accept().await.map_err(|source| options.listen.failed(source))?;
+        // Whatever becomes of one connection is its client's business.
+        tokio::spawn(async move {
+            stream.set_nodelay(true)?;
+            talk(BufStream::new(stream)).await
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! `run`: load on one server, and what it reports.
 
 use std::collections::HashMap;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -81,16 +81,14 @@ fn run_starts_a_server_where_asked_and_stops_it() {
 #[test]
 fn the_cost_of_a_process_that_forks_is_that_of_all_its_children() {
     let bare = Bare::start();
-    // As PostgreSQL does it: the parent waits, the children work, here as long as the test runs.
-    let script = "while :; do :; done & while :; do :; done & echo $! $$; wait";
-    let mut forking = Command::new("sh").args(["-c", script]).spawn().unwrap();
+    // As PostgreSQL does it: the parent waits, the children work, here for as long as it lives.
+    let script = "work() { while kill -0 $$; do :; done; }; work & work & wait";
+    let mut command = Command::new("sh");
+    let mut forking = command.args(["-c", script]).stderr(Stdio::null()).spawn().unwrap();
     let also = format!("postgres={}", forking.id());
     let arguments = ["--verifications", "20", "--runs", "1", "--rate", "50", "--connections", "2", "--json"];
     let output = bench(&[&["run", "--target", &bare.url, "--also-pid", &also][..], &arguments].concat());
-    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", forking.id())).unwrap();
-    for child in children.split_ascii_whitespace() {
-        assert!(Command::new("kill").arg(child).status().unwrap().success());
-    }
+    forking.kill().unwrap();
     forking.wait().unwrap();
     let report = json_of(&output);
     let process = &report["runs"][0]["processes"][0];

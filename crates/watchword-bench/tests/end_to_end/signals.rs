@@ -14,11 +14,21 @@ use crate::program::{BARE_AS_SERVER, PROGRAM, process_exists};
 use crate::server::serve;
 
 /// What a program says that was stopped.
-pub(crate) const STOPPED: &[u8] = b"watchword-bench: stopped by a signal before the end\n";
+const STOPPED: &[u8] = b"watchword-bench: stopped by a signal before the end\n";
 
 pub(crate) fn signal(name: &str, child: &Child) {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+}
+
+/// The one run that a program reports which was stopped in it.
+pub(crate) fn only_run_of(stopped: Child) -> Value {
+    let output = stopped.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &*output.stderr), (Some(1), STOPPED));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let [run] = report["runs"].as_array().unwrap().as_slice() else { panic!("{report}") };
+    assert_eq!((&report["interrupted"], &run["interrupted"]), (&true.into(), &true.into()));
+    run.clone()
 }
 
 #[test]
@@ -70,11 +80,7 @@ fn a_run_that_is_stopped_reports_what_was_done_until_then() {
     let bench = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     told.recv_timeout(Duration::from_secs(30)).unwrap();
     signal("-INT", &bench);
-    let output = bench.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), &*output.stderr), (Some(1), STOPPED));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let [run] = report["runs"].as_array().unwrap().as_slice() else { panic!("{report}") };
-    assert_eq!((&report["interrupted"], &run["interrupted"]), (&true.into(), &true.into()));
+    let run = only_run_of(bench);
     // The one that hangs has neither completed nor failed.
     assert_eq!((&run["asked"], &run["completed"], &run["failed"]), (&50.into(), &2.into(), &0.into()));
 }

@@ -6,11 +6,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
 use watchword_testkit::deadline::eventually;
 
 use crate::program::{PROGRAM, bench, json_of, refusal};
-use crate::signals::{STOPPED, signal};
+use crate::signals::{only_run_of, signal};
 
 /// What a mail server got.
 #[derive(Default)]
@@ -142,10 +141,6 @@ async fn a_run_that_is_stopped_reports_what_was_sent_until_then() {
     // Twenty of them warm up.
     eventually("messages", async || (got.lock().unwrap().messages.len() >= 25).then_some(())).await;
     signal("-INT", &bench);
-    let output = bench.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), &*output.stderr), (Some(1), STOPPED));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let [run] = report["runs"].as_array().unwrap().as_slice() else { panic!("{report}") };
-    assert_eq!((&report["interrupted"], &run["interrupted"]), (&true.into(), &true.into()));
+    let run = only_run_of(bench);
     assert_eq!(run["sent"].as_u64().unwrap() as usize, got.lock().unwrap().messages.len() - 20);
 }
