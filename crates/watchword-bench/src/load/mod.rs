@@ -178,13 +178,16 @@ async fn wait_for(
 
 impl Worker {
     async fn run(mut self) {
-        while let Some(turn) = self.turns.next().await {
+        // It was free before it began, too: a late beginning is the load program's own.
+        let mut free = self.tally.lock().ended;
+        while let Some(turn) = self.turns.next(free).await {
             let id = format!("{}-{:x}", self.tag, turn.number);
             let person = Person { id, number: self.first.wrapping_add(turn.number) };
             let done = self.perform(&turn, &person).await;
             self.turns.count_done(done.is_err());
+            free = stopwatch::now();
             let mut tally = self.tally.lock();
-            tally.ended = stopwatch::now();
+            tally.ended = free;
             tally.counts.record(done, turn.late);
         }
     }

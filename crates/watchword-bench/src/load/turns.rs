@@ -72,11 +72,9 @@ impl Turns {
         }
     }
 
-    /// The next turn. `None` when all are taken.
-    pub(super) async fn next(&self) -> Option<Turn> {
-        let mut free = None;
+    /// The next turn, for a connection that is `free` since then. `None` when all are taken.
+    pub(super) async fn next(&self, free: Instant) -> Option<Turn> {
         if let Some(pace) = &self.pace {
-            free = Some(stopwatch::now());
             // Never closed, so this only ever waits for a turn to be due.
             pace.due.acquire().await.ok()?.forget();
         }
@@ -89,7 +87,7 @@ impl Turns {
         }
         let now = stopwatch::now();
         let due = self.pace.as_ref().map(|pace| pace.at(number));
-        let late = due.zip(free).map(|(due, free)| Late::of(due, free, now));
+        let late = due.map(|due| Late::of(due, free, now));
         Some(Turn { number, since: due.unwrap_or(now), late })
     }
 
@@ -192,7 +190,7 @@ mod tests {
         let pacing = std::sync::Arc::clone(&turns);
         let thread = std::thread::spawn(move || pacing.hand_out_in_time(1));
         let mut taken = Vec::new();
-        while let Some(turn) = turns.next().await {
+        while let Some(turn) = turns.next(stopwatch::now()).await {
             assert!(turn.since <= stopwatch::now() + Duration::from_millis(1), "turn {}", turn.number);
             taken.push(turn.number);
         }
