@@ -286,6 +286,12 @@ impl<'a> Run<'a> {
                 };
                 let Some((last, before)) = fields.split_last() else { return Ok(item) };
                 let item = walk(item, before, line)?;
+                if matches!(item, Item::Nil) {
+                    return fail(
+                        line,
+                        format!("`.{last}` is given a value, but what it is asked of is nothing"),
+                    );
+                }
                 field::get(&item, last, &arguments).or_else(|problem| fail(line, problem))
             }
         }
@@ -377,10 +383,20 @@ fn walk<'a>(item: Item<'a>, fields: &[Box<str>], line: u32) -> Value<'a> {
 fn walk_from<'a>(item: &Item<'a>, fields: &[Box<str>], line: u32) -> Value<'a> {
     let Some((first, rest)) = fields.split_first() else { return Ok(item.clone()) };
     let mut found = field::get(item, first, &[]).or_else(|problem| fail(line, problem))?;
+    // Go tells a field that is there, and nothing, from one that is not there: only the latter may be asked for fields.
+    let mut nothing = !rest.is_empty() && is_nothing(item, first);
     for name in rest {
+        if nothing {
+            return fail(line, format!("`.{name}` is asked of a field that is nothing"));
+        }
+        nothing = is_nothing(&found, name);
         found = field::get(&found, name, &[]).or_else(|problem| fail(line, problem))?;
     }
     Ok(found)
+}
+
+fn is_nothing(item: &Item<'_>, name: &str) -> bool {
+    matches!(item, Item::Map(map) if matches!(map.get(name), Some(Item::Nil)))
 }
 
 fn fail<T>(line: u32, problem: impl Into<Problem>) -> Result<T, TemplateError> {

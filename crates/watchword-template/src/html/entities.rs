@@ -112,7 +112,9 @@ fn numeric(number: &str, out: &mut String) -> Option<usize> {
         None => (10, number),
     };
     let length = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
-    if length == 0 {
+    let semicolon = digits[length..].starts_with(';');
+    // Go does not read one digit alone, and sees the `#` of a link in it: the stricter.
+    if length == 0 || length == 1 && radix == 10 && !semicolon {
         return None;
     }
     let code = u32::from_str_radix(&digits[..length], radix).unwrap_or(u32::MAX);
@@ -121,8 +123,7 @@ fn numeric(number: &str, out: &mut String) -> Option<usize> {
         0 => '\u{fffd}',
         _ => char::from_u32(code).unwrap_or('\u{fffd}'),
     });
-    let semicolon = usize::from(digits[length..].starts_with(';'));
-    Some(1 + (number.len() - digits.len()) + length + semicolon)
+    Some(1 + (number.len() - digits.len()) + length + usize::from(semicolon))
 }
 
 /// What 128 to 159 mean in practice.

@@ -5,6 +5,9 @@
 
 use std::path::Path;
 
+/// The minor version of Go 1 that knows what is in `newer.txt`. The rest is the same from 1.19 on.
+pub(crate) const NEWER: u32 = 24;
+
 /// How a template is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -13,6 +16,7 @@ pub(crate) enum Mode {
 }
 
 /// One template in one mode.
+#[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) title: String,
     pub(crate) mode: Mode,
@@ -22,6 +26,8 @@ pub(crate) struct Case {
     pub(crate) ascii: bool,
     /// The minor version of Go 1 from which on it knows this.
     pub(crate) needs: u32,
+    /// Whether it was made of another one by cutting and pasting.
+    pub(crate) damaged: bool,
 }
 
 /// All templates.
@@ -50,7 +56,8 @@ pub(crate) fn read() -> Vec<Case> {
                     sprig: !flags.contains(&"go"),
                     message: flags.contains(&"message"),
                     ascii: flags.contains(&"ascii"),
-                    needs: if theme == "newer" { 24 } else { 19 },
+                    needs: if theme == "newer" { NEWER } else { 0 },
+                    damaged: false,
                 });
             }
         }
