@@ -1,7 +1,7 @@
 //! Runs a page.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
@@ -78,8 +78,10 @@ impl<'a> Story<'a> {
     /// Tells it to its end.
     pub(crate) fn run(mut self) {
         let page = self.page;
-        let mut after_command = false;
+        // Where the last command ended, if nothing but an empty line came since.
+        let mut command_ended = 0;
         for block in page.blocks() {
+            let after_command = block.line <= command_ended + 2;
             let ran = block.info == "sh";
             match block.info {
                 "sh" => self.commands(&block),
@@ -90,7 +92,7 @@ impl<'a> Story<'a> {
                 "text" | "json" | "go" | "html" | "http" | "js" | "rust" | "yaml" | "promql" | "ini" => {}
                 other => self.fail(block.line, &format!("a block of the unknown kind {other:?}")),
             }
-            after_command = ran;
+            command_ended = if ran { block.line + block.text.lines().count() + 1 } else { 0 };
         }
     }
 
@@ -204,6 +206,8 @@ impl<'a> Story<'a> {
     }
 
     fn serve(&mut self, line: usize, shell: &str, dev: bool) {
+        // Whoever reads on has stopped the one before.
+        self.stop_servers();
         let [public, _] = self.ports;
         let listen = if dev { format!(" --listen 127.0.0.1:{public}") } else { String::new() };
         let shell = shell.split('#').next().unwrap().trim_end();
@@ -217,15 +221,32 @@ impl<'a> Story<'a> {
             .spawn()
             .unwrap();
         self.servers.push(child);
-        let address = SocketAddr::from(([127, 0, 0, 1], public));
         let began = Instant::now();
-        while TcpStream::connect(address).is_err() {
+        while !self.is_ready() {
             let ended = self.servers.last_mut().unwrap().try_wait().unwrap();
             if ended.is_some() || began.elapsed() > PATIENCE {
                 let log = fs::read_to_string(&log).unwrap();
                 self.fail(line, &format!("`{shell}` does not listen ({ended:?}):\n{log}"));
             }
             thread::yield_now();
+        }
+    }
+
+    /// Whether the admin listener says so.
+    fn is_ready(&self) -> bool {
+        let [_, admin] = self.ports;
+        let Ok(mut connection) = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], admin))) else {
+            return false;
+        };
+        let mut reply = String::new();
+        let asked = connection.write_all(b"GET /ready HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
+        asked.and_then(|()| connection.read_to_string(&mut reply)).is_ok() && reply.contains(" 200 ")
+    }
+
+    fn stop_servers(&mut self) {
+        for mut server in self.servers.drain(..) {
+            let _ = server.kill();
+            let _ = server.wait();
         }
     }
 
@@ -282,10 +303,7 @@ impl<'a> Story<'a> {
 
 impl Drop for Story<'_> {
     fn drop(&mut self) {
-        for server in &mut self.servers {
-            let _ = server.kill();
-            let _ = server.wait();
-        }
+        self.stop_servers();
     }
 }
 
