@@ -2,9 +2,11 @@
 
 use std::io::{IsTerminal as _, stderr};
 
+use tracing::Subscriber;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Registry, fmt};
+use tracing_subscriber::{EnvFilter, fmt};
 
 use super::traces::Traces;
 use crate::config::{Log, LogFormat};
@@ -23,14 +25,21 @@ pub fn start(settings: &Log, traces: &Traces) {
         LogFormat::Text => true,
         LogFormat::Json => false,
     };
-    let lines = fmt::layer::<Registry>().with_writer(stderr);
-    let lines = if for_people {
-        lines.with_ansi(is_coloured()).boxed()
-    } else {
-        lines.json().flatten_event(true).boxed()
-    };
+    let registry = tracing_subscriber::registry();
     // An error says that there is a log already, as in tests.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces.layer()).try_init();
+    let _ = match traces.layer() {
+        Some(traces) => registry.with(lines(for_people).with_filter(filter)).with(traces).try_init(),
+        // A filter for everything costs less than one for each.
+        None => registry.with(filter).with(lines(for_people)).try_init(),
+    };
+}
+
+fn lines<S>(for_people: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let lines = fmt::layer().with_writer(stderr);
+    if for_people { lines.with_ansi(is_coloured()).boxed() } else { lines.json().flatten_event(true).boxed() }
 }
 
 /// Colours are for terminals, unless their owner wants none (<https://no-color.org>).

@@ -4,6 +4,7 @@
 //! Without a collector in the configuration nobody asks for them, and none is made. They name the dialect, the call, the
 //! provider, the delivery and outcomes, and the request's id; never an address, a passcode or a message.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -17,7 +18,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider, SpanLimits,
 };
-use tracing::{Level, Span};
+use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
@@ -44,6 +45,9 @@ const MAX_WAITING: usize = 4_096;
 
 /// Spans in a batch, at most.
 const MAX_BATCH: usize = 512;
+
+/// Whether anybody asked for the spans of this process; like its log, there is one.
+static ON: AtomicBool = AtomicBool::new(false);
 
 /// Sends what was traced; none while traces are off.
 #[derive(Debug, Default)]
@@ -90,6 +94,7 @@ impl Traces {
         S: tracing::Subscriber + for<'span> LookupSpan<'span>,
     {
         let tracer = self.0.as_ref()?.tracer("watchword");
+        ON.store(true, Ordering::Relaxed);
         let ours = filter_fn(|metadata| metadata.is_span() && metadata.target() == TARGET)
             .with_max_level_hint(LevelFilter::DEBUG);
         let layer = tracing_opentelemetry::layer()
@@ -112,6 +117,9 @@ impl Traces {
 
 /// Makes the span of a request part of its caller's trace (W3C Trace Context, `traceparent` and `tracestate`).
 pub fn adopt(span: &Span, headers: &HeaderMap) {
+    if !are_on() {
+        return;
+    }
     let parent =
         TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers));
     if parent.span().span_context().is_valid() {
@@ -120,9 +128,10 @@ pub fn adopt(span: &Span, headers: &HeaderMap) {
     }
 }
 
-/// Whether spans are asked for at all.
-pub(crate) fn are_on() -> bool {
-    tracing::span_enabled!(target: TARGET, Level::DEBUG)
+/// Whether spans of this process are sent to a collector.
+pub(super) fn are_on() -> bool {
+    // Not `span_enabled!`: with a filter for each layer, an answer of that macro decides about the next event too.
+    ON.load(Ordering::Relaxed)
 }
 
 /// Whether what runs now is part of a trace: only then its steps are of interest.

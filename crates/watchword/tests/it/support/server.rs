@@ -77,6 +77,13 @@ impl Server {
         Self { process, origin, credentials, client: client() }
     }
 
+    /// Calls it over TLS from here on, by a client that trusts its certificate.
+    pub(crate) fn over_tls(mut self, client: Client) -> Self {
+        self.origin = self.origin.replacen("http:", "https:", 1);
+        self.client = client;
+        self
+    }
+
     /// Where operators reach it, from the log.
     pub(crate) fn admin(&mut self) -> String {
         self.process.wait_for_line("the admin listener's address", |line| {
