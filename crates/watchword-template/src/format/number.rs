@@ -13,6 +13,10 @@ pub(crate) enum Notation {
 
 /// `%v`: the fewest digits that read back the same.
 pub(crate) fn shortest(float: f64) -> String {
+    // What needs no exponent, Rust writes in the same way.
+    if (1e-4..1e6).contains(&float.abs()) || float == 0.0 {
+        return float.to_string();
+    }
     format(float, Notation::Shorter, None)
 }
 

@@ -1,6 +1,5 @@
 //! Words by templates, as otpgateway's users write them (wire contract of otpgateway, "Providers and config").
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -52,7 +51,7 @@ pub fn parse_template(source: &str, format: BodyFormat) -> Result<Template, Temp
         BodyFormat::Html => Escaping::Html,
     };
     let template = Template::parse(source, escaping)?;
-    template.check(&SAMPLE.value(|_| true))?;
+    template.check(&SAMPLE.value(&FIELDS))?;
     Ok(template)
 }
 
@@ -68,23 +67,22 @@ const SAMPLE: MessageContext<'static> = MessageContext {
     root_url: "https://example.com",
 };
 
+/// What templates can say.
+const FIELDS: [&str; 7] = ["To", "Namespace", "Channel", "ChannelName", "OTP", "OTPURL", "OTPTTL"];
+
 impl MessageContext<'_> {
-    /// The fields that templates know, of those that are wanted.
-    fn value(&self, wanted: impl Fn(&str) -> bool) -> Value {
-        let mut fields = BTreeMap::new();
-        let mut add = |name: &str, value: &dyn Fn() -> Value| {
-            if wanted(name) {
-                fields.insert(name.to_owned(), value());
-            }
+    /// These of its fields, as templates know them.
+    fn value(&self, fields: &[&'static str]) -> Value {
+        let value = |name: &str| match name {
+            "To" => self.to.into(),
+            "Namespace" => self.namespace.into(),
+            "Channel" | "ChannelName" => self.channel.into(),
+            "OTP" => self.otp.into(),
+            "OTPURL" => self.otp_url().into(),
+            "OTPTTL" => self.ttl.into(),
+            _ => Value::Nil,
         };
-        add("To", &|| self.to.into());
-        add("Namespace", &|| self.namespace.into());
-        add("Channel", &|| self.channel.into());
-        add("ChannelName", &|| self.channel.into());
-        add("OTP", &|| self.otp.into());
-        add("OTPURL", &|| self.otp_url().into());
-        add("OTPTTL", &|| self.ttl.into());
-        Value::Map(fields)
+        Value::Map(fields.iter().map(|name| ((*name).to_owned(), value(name))).collect())
     }
 }
 
@@ -93,6 +91,8 @@ impl MessageContext<'_> {
 pub struct Templated {
     subject: Option<Template>,
     body: Option<(Template, BodyFormat)>,
+    /// Those that one of the templates could use: the others are not made.
+    fields: Vec<&'static str>,
     built_in: BuiltIn,
 }
 
@@ -115,17 +115,15 @@ impl Templated {
             Some((source, format)) => Some((read(MessagePart::Body, source, format)?, format)),
             None => None,
         };
-        Ok(Self { subject, body, built_in })
-    }
-
-    fn uses(&self, field: &str) -> bool {
-        self.subject.iter().chain(self.body.iter().map(|(body, _)| body)).any(|template| template.uses(field))
+        let templates: Vec<&Template> = subject.iter().chain(body.iter().map(|(body, _)| body)).collect();
+        let fields = FIELDS.into_iter().filter(|field| templates.iter().any(|template| template.uses(field)));
+        Ok(Self { fields: fields.collect(), subject, body, built_in })
     }
 }
 
 impl Compose for Templated {
     fn compose(&self, context: &MessageContext<'_>) -> Words {
-        let data = context.value(|field| self.uses(field));
+        let data = context.value(&self.fields);
         let now = context.now.as_millis();
         let render = |part: MessagePart, template: &Template| match template.render(&data, now) {
             Ok(text) => Some(text),
