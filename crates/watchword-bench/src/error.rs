@@ -1,7 +1,5 @@
 //! Why a measurement could not be made.
 
-use std::error::Error as StdError;
-use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -79,18 +77,6 @@ impl Error {
     pub(crate) fn exit_code(&self) -> u8 {
         if matches!(self, Self::Option(_)) { 2 } else { 1 }
     }
-}
-
-/// The error and its causes in one line, as `what: why: why`.
-pub(crate) fn with_causes(error: &dyn StdError) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        // Writing to a String can't fail.
-        let _ = write!(line, ": {inner}");
-        cause = inner.source();
-    }
-    line
 }
 
 /// An error when anything failed.

@@ -5,8 +5,8 @@ use std::fmt;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use crate::causes::with_causes;
 use crate::client::ExchangeError;
-use crate::error::with_causes;
 
 /// Which of the two calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -27,6 +27,7 @@
 mod address_pattern;
 mod aim;
 mod bare;
+mod causes;
 mod child;
 mod client;
 mod compare;
@@ -62,7 +63,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::error::{Error, with_causes};
+use crate::causes::with_causes;
+use crate::error::Error;
 use crate::stop::Stop;
 
 /// Drives servers that speak the otpgateway API and measures what a verification costs them.

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 
 use crate::address_pattern::Person;
+use crate::causes::with_causes;
 use crate::client::{Connection, Endpoint, ExchangeError};
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::failure::{Call, ErrorKind, Failure};
 use crate::stopwatch;
 use crate::verification::{Api, PasscodeFrom};

@@ -18,6 +18,7 @@ mod reply;
 mod request;
 mod rules;
 mod settings;
+mod statuses;
 mod text;
 
 use std::sync::Arc;
@@ -35,9 +36,9 @@ use crate::phone::{self, PhoneFormat};
 use endpoint::Wrong;
 use reply::{Path, ReplyBody};
 use request::Plan;
-pub use rules::Statuses;
 use rules::{Rules, Verdict};
 pub use settings::{AddressKind, HttpSettings, Json, Meaning, Method, Reply, Success, Texts, Values};
+pub use statuses::Statuses;
 use text::{Data, PhoneStyle};
 
 /// Left for what is done with an answer.

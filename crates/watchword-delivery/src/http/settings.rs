@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::rules::Statuses;
+use super::statuses::Statuses;
 use crate::checks::{Shown, default_max_conns};
 use crate::phone::PhoneFormat;
 use crate::settings::{Secret, optional_duration};
