@@ -11,19 +11,15 @@
 //   auth          the mechanisms that are offered; none: nobody needs to sign in
 //   username, password
 //   hide          extensions that are not offered, like "SMTPUTF8"
-//   refuse        [["MAIL", "550 5.7.1 words"], …]: what CONNECT, AUTH, MAIL, RCPT or END (the whole message) is answered; each
-//                 once, in this order
-//   drop_first    CONNECT, MAIL, RCPT, DATA (once the message has begun) or END (once it is whole): the first time, the connection
-//                 is cut there
-//   hang          the same steps: no answer ever comes
+//   script        [["MAIL", "550 5.7.1 words"], …]: what happens at CONNECT, AUTH, MAIL, RCPT, DATA (the message has begun) or END (it
+//                 is whole); each once, in this order. A reply, "pass", "drop" (the connection is cut) or "hang" (no answer comes)
 //   idle_ms       a connection without a word for so long is closed
 import { readFileSync } from "node:fs";
 import PostalMime from "postal-mime";
 import { SMTPServer } from "smtp-server";
 
 const options = JSON.parse(process.argv[2] ?? "{}");
-const refuse = options.refuse ?? [];
-let dropFirst = options.drop_first;
+const script = options.script ?? [];
 
 const print = (event, more = {}) => process.stdout.write(JSON.stringify({ event, ...more }) + "\n");
 
@@ -33,17 +29,17 @@ const drop = (session) => {
   print("dropped");
 };
 
-// What the options say happens at a step; true: nothing, so go on.
+// What the script says happens at a step; true: go on.
 const pass = (step, session, answer) => {
-  if (options.hang === step) return false;
-  if (dropFirst === step) {
-    dropFirst = undefined;
+  if (script[0]?.[0] !== step) return true;
+  const [, what] = script.shift();
+  if (what === "pass") return true;
+  if (what === "drop") {
     drop(session);
-    return false;
+  } else if (what !== "hang") {
+    const [code, ...words] = what.split(" ");
+    answer(Object.assign(new Error(words.join(" ")), { responseCode: Number(code) }));
   }
-  if (refuse[0]?.[0] !== step) return true;
-  const [code, ...words] = refuse.shift()[1].split(" ");
-  answer(Object.assign(new Error(words.join(" ")), { responseCode: Number(code) }));
   return false;
 };
 

@@ -35,7 +35,7 @@ use tokio::time::timeout;
 use watchword_core::delivery::{Outcome, ProviderId};
 use watchword_core::ports::{Clock, Outgoing, Probe, Provider};
 
-use self::connection::Connection;
+use self::connection::{Connection, FAREWELL};
 use self::failure::{Cause, Failure, Step};
 use self::letter::Letter;
 use self::pool::{Connections, Lease};
@@ -123,7 +123,7 @@ impl Provider for Smtp {
         let mut step = Step::Connect;
         let server = self.connections.server();
         let (host, port) = (&server.endpoint.host, server.endpoint.port);
-        let connected = timeout(self.timeout, server.connect(&mut step)).await;
+        let connected = timeout(self.timeout.saturating_sub(FAREWELL), server.connect(&mut step)).await;
         match connected.unwrap_or_else(|_| Err(Failure::new(step, Cause::Late))) {
             Ok(connection) => {
                 let tried = tried(host, port, &server.endpoint.security, &connection);

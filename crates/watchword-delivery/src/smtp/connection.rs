@@ -18,7 +18,7 @@ use super::settings::{Endpoint, Security};
 use super::wire::Wire;
 
 /// How long a server is waited for at a farewell. It matters to nobody.
-const FAREWELL: Duration = Duration::from_secs(1);
+pub(super) const FAREWELL: Duration = Duration::from_millis(200);
 
 /// A connection that is signed in and between two messages.
 pub(super) struct Connection {

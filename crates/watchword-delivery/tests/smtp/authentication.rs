@@ -18,9 +18,11 @@ async fn every_way_to_sign_in_works_over_every_kind_of_connection() {
     let authority = Authority::new();
     for (tls_type, tls) in CONNECTIONS {
         let server = MailServer::with_sign_in(&ALL, tls, &authority);
-        for (protocol, by) in
-            [(AuthProtocol::Plain, "PLAIN"), (AuthProtocol::Login, "LOGIN"), (AuthProtocol::Cram, "CRAM-MD5")]
-        {
+        for (mails, protocol, by) in [
+            (1, AuthProtocol::Plain, "PLAIN"),
+            (2, AuthProtocol::Login, "LOGIN"),
+            (3, AuthProtocol::Cram, "CRAM-MD5"),
+        ] {
             let settings = SmtpSettings {
                 tls_type,
                 ca_file: Some(authority.root()),
@@ -28,6 +30,7 @@ async fn every_way_to_sign_in_works_over_every_kind_of_connection() {
             };
             let sample = sample();
             assert_eq!(sample.send(&*provider(settings)).await, accepted(&sample), "{tls}, {by}");
+            server.wait_for("mail", mails).await;
             let signed_in = server.events("signed-in").pop().unwrap();
             assert_eq!(signed_in, json!({"event": "signed-in", "by": by, "user": USERNAME}), "{tls}");
         }
@@ -65,6 +68,7 @@ async fn with_a_user_name_alone_the_best_that_is_offered_is_taken() {
         let server = MailServer::with_sign_in(offered, "none", &authority);
         let sample = sample();
         assert_eq!(sample.send(&*provider(server.signing_in(None))).await, accepted(&sample), "{offered:?}");
+        server.only_mail().await;
         assert_eq!(server.events("signed-in")[0]["by"], by, "{offered:?}");
     }
 }

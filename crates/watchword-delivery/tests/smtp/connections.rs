@@ -69,18 +69,34 @@ async fn a_server_that_closes_idle_connections_loses_no_message() {
 }
 
 #[tokio::test]
-async fn a_server_tired_of_a_connection_gets_a_fresh_one_in_the_same_try() {
-    for step in ["MAIL", "RCPT"] {
-        let server = MailServer::open();
+async fn a_server_that_is_done_with_a_connection_gets_the_message_over_a_fresh_one_in_the_same_try() {
+    for farewell in ["drop", "421 4.7.0 enough for one connection", "451 4.3.0 enough for one connection"] {
+        let server = MailServer::start(&json!({"script": [["MAIL", "pass"], ["MAIL", farewell]]}));
+        let provider = server.provider();
+        for number in 0..2 {
+            let sample = numbered(number);
+            assert_eq!(sample.send(&*provider).await, accepted(&sample), "{farewell}");
+        }
+        assert_eq!(server.wait_for("mail", 2).await.len(), 2, "{farewell}");
+        assert_eq!(server.events("connected").len(), 2, "{farewell}");
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_connection_is_no_way_around_a_no_or_after_the_first_command() {
+    for (step, answer, outcome) in [
+        ("MAIL", "550 5.7.1 no", "provider_refused"),
+        ("RCPT", "451 4.3.0 later", "transient"),
+        ("RCPT", "drop", "transient"),
+        ("END", "drop", "unknown"),
+    ] {
+        let server = MailServer::start(&json!({"script": [[step, "pass"], [step, answer]]}));
         let provider = server.provider();
         let first = numbered(0);
-        assert_eq!(first.send(&*provider).await, accepted(&first));
-        server.stop();
-        let server = MailServer::start(&json!({"port": server.port, "drop_first": step}));
-        let second = numbered(1);
-        // Its kept connection is gone with the first server: the fresh one is cut, and that is not tried again.
-        assert_eq!(second.send(&*provider).await.name(), "transient", "{step}");
-        assert_eq!(server.events("connected").len(), 1, "{step}");
+        assert_eq!(first.send(&*provider).await, accepted(&first), "{step} {answer}");
+        assert_eq!(numbered(1).send(&*provider).await.name(), outcome, "{step} {answer}");
+        server.only_mail().await;
+        assert_eq!(server.events("connected").len(), 1, "{step} {answer}");
     }
 }
 
@@ -98,7 +114,8 @@ async fn a_connection_nobody_needs_is_closed_after_the_idle_time() {
 
 #[tokio::test]
 async fn a_try_that_is_given_up_leaves_no_half_said_connection_behind() {
-    let server = MailServer::start(&json!({"hang": "RCPT"}));
+    let server =
+        MailServer::start(&json!({"script": [["RCPT", "hang"], ["RCPT", "hang"], ["RCPT", "hang"]]}));
     let provider = provider(SmtpSettings { max_conns: 1, ..server.settings() });
     for round in 1..=3 {
         let sample = sample();

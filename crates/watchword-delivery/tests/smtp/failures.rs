@@ -31,7 +31,7 @@ async fn an_unknown_host_is_tried_again() {
 #[tokio::test]
 async fn a_connection_cut_before_the_message_is_whole_loses_nothing_and_sends_nothing_twice() {
     for step in ["CONNECT", "MAIL", "RCPT", "DATA"] {
-        let server = MailServer::start(&json!({"drop_first": step}));
+        let server = MailServer::start(&json!({"script": [[step, "drop"]]}));
         let provider = server.provider();
         let mut sample = sample();
         // More than the systems in between would swallow: the server cuts long before the end.
@@ -47,7 +47,7 @@ async fn a_connection_cut_before_the_message_is_whole_loses_nothing_and_sends_no
 
 #[tokio::test]
 async fn a_connection_cut_after_the_message_leaves_it_in_doubt() {
-    let server = MailServer::start(&json!({"drop_first": "END"}));
+    let server = MailServer::start(&json!({"script": [["END", "drop"]]}));
     let outcome = sample().send(&*server.provider()).await;
     let detail = "the server closed the connection at the end of the message".to_owned();
     assert_eq!(outcome, Outcome::Unknown { detail });
@@ -61,7 +61,7 @@ async fn a_server_that_never_answers_is_given_up_in_time() {
         ("RCPT", Outcome::Transient { detail: "no answer in time at RCPT".to_owned() }),
         ("END", Outcome::Unknown { detail: "no answer in time at the end of the message".to_owned() }),
     ] {
-        let server = MailServer::start(&json!({"hang": step}));
+        let server = MailServer::start(&json!({"script": [[step, "hang"]]}));
         let settings = SmtpSettings { timeout: Some(Duration::from_secs(1)), ..server.settings() };
         let provider = provider(settings);
         assert_eq!(provider.timeout(), Duration::from_secs(1));

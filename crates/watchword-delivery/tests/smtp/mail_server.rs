@@ -26,13 +26,23 @@ pub(crate) struct MailServer {
 impl MailServer {
     /// Runs `tests/mail/server.mjs` with these options, which it describes.
     pub(crate) fn start(options: &Value) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/mail/server.mjs");
+        Self::run("node", "server.mjs", options)
+    }
+
+    /// Runs `tests/mail/another_server.py` with these options.
+    pub(crate) fn start_another(options: &Value) -> Self {
+        Self::run("/usr/bin/python3", "another_server.py", options)
+    }
+
+    fn run(program: &str, script: &str, options: &Value) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/mail").join(script);
         let arguments = [script.into_os_string(), options.to_string().into()];
-        let mut process = Process::start(Path::new("node"), arguments, &[]);
-        let port = process.wait_for_line("\"listening\" (is `npm ci --prefix tests/mail` done?)", |line| {
-            let event: Value = serde_json::from_str(line).ok()?;
-            event["port"].as_u64()
-        });
+        let mut process = Process::start(Path::new(program), arguments, &[]);
+        let port =
+            process.wait_for_line("\"listening\" (does `scripts/test` install what it needs?)", |line| {
+                let event: Value = serde_json::from_str(line).ok()?;
+                event["port"].as_u64()
+            });
         Self { process: Mutex::new(process), port: u16::try_from(port).unwrap() }
     }
 

@@ -1,6 +1,7 @@
 //! What the mail provider promises, seen from real mail servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
+mod another_server;
 mod authentication;
 mod certificates;
 mod connections;

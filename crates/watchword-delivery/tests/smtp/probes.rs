@@ -39,7 +39,7 @@ async fn a_bad_one_says_what_is_wrong() {
     let problem = format!("127.0.0.1 port {}: 535 5.7.8 at AUTH", server.port);
     assert_eq!(provider(settings).probe().await, Probe::Failed { problem });
 
-    let server = MailServer::start(&json!({"hang": "CONNECT"}));
+    let server = MailServer::start(&json!({"script": [["CONNECT", "hang"]]}));
     let settings = SmtpSettings { timeout: Some(std::time::Duration::from_secs(1)), ..server.settings() };
     let problem = format!("127.0.0.1 port {}: no answer in time at EHLO", server.port);
     assert_eq!(provider(settings).probe().await, Probe::Failed { problem });

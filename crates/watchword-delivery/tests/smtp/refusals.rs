@@ -48,8 +48,8 @@ async fn each_reply_means_what_the_table_says() {
         ("END", "552 5.3.4 too large", provider(&format!("552 5.3.4 {end}"))),
         ("END", "451 4.3.0 try later", transient(&format!("451 4.3.0 {end}"))),
     ];
-    let refuse: Vec<_> = table.iter().map(|(step, reply, _)| [step, reply]).collect();
-    let server = MailServer::start(&json!({"refuse": refuse}));
+    let script: Vec<_> = table.iter().map(|(step, reply, _)| [step, reply]).collect();
+    let server = MailServer::start(&json!({"script": script}));
     for (step, reply, outcome) in table {
         assert_eq!(sample().send(&*server.provider()).await, outcome, "{step}: {reply}");
     }
@@ -59,12 +59,13 @@ async fn each_reply_means_what_the_table_says() {
 #[tokio::test]
 async fn a_refused_address_costs_the_next_one_nothing() {
     for step in ["MAIL", "RCPT", "END"] {
-        let server = MailServer::start(&json!({"refuse": [[step, "550 5.1.1 no"]]}));
+        let server = MailServer::start(&json!({"script": [[step, "550 5.1.1 no"]]}));
         let provider = server.provider();
         let refused = sample().send(&*provider).await;
         assert!(refused.name().ends_with("refused"), "{refused:?}");
         let next = numbered(1);
         assert_eq!(next.send(&*provider).await, accepted(&next), "{step}");
+        server.only_mail().await;
         assert_eq!(server.events("connected").len(), 1, "{step}");
     }
 }
