@@ -13,7 +13,7 @@ use watchword_core::time::Timestamp;
 use watchword_core::transition::{CountWrite, SendsView, SendsWrite};
 
 use super::row::Columns;
-use super::tables::Tables;
+use super::tables::{MESSAGES_BY_KEY, Tables, VERIFICATIONS_BY_KEY};
 
 /// The wrong guesses in a row of `subject`.
 pub(super) fn guesses(
@@ -178,13 +178,6 @@ pub(super) fn register_keys(tables: &Tables<'_>, keys: &[KeyId]) -> Result<()> {
     let sql = "INSERT OR IGNORE INTO key (id) VALUES (?)";
     keys.iter().try_for_each(|key| tables.execute(sql, [key.as_bytes()]).map(drop))
 }
-
-/// How many verifications are kept under each key, and until when.
-pub(super) const VERIFICATIONS_BY_KEY: &str = "SELECT passcode_key, count(*), max(garbage_at) FROM verification WHERE garbage_at > ? GROUP BY passcode_key";
-
-/// How many messages are to be sent under each key, and until when: a sealed copy begins with its key's id.
-pub(super) const MESSAGES_BY_KEY: &str = "SELECT substr(message, 1, 8), count(*), max(expires_at) FROM outbox
-     WHERE length(message) >= 8 GROUP BY substr(message, 1, 8)";
 
 /// What needs which key.
 pub(super) fn key_uses(tables: &Tables<'_>, now: Timestamp) -> Result<Vec<KeyUse>> {
