@@ -11,8 +11,10 @@ pub(crate) mod escapers;
 mod inserted;
 mod markup;
 mod script;
+mod step;
 mod style;
 mod url;
 
 pub(crate) use contextual::escape;
-pub(crate) use inserted::{Escaper, Escapers, write as escapers_write};
+pub(crate) use escapers::{Escaper, Escapers};
+pub(crate) use inserted::write as escapers_write;

@@ -4,12 +4,43 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::attributes::{self, Content};
-use super::inserted::Escaper;
 use super::{script, style, url};
 use crate::error::Problem;
 use crate::evaluate::item::Item;
 use crate::format::{date, duration, number, print, quote};
 use crate::limits::MAX_VALUE_DEPTH;
+
+/// What goes behind a pipeline, in order.
+pub(crate) type Escapers = Box<[Escaper]>;
+
+/// One way to make a value safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Escaper {
+    /// Text between tags.
+    Text,
+    /// `<title>`, `<textarea>`.
+    Rcdata,
+    /// An attribute's value in quotes.
+    Attribute,
+    /// An attribute's value without quotes.
+    Unquoted,
+    /// The name of an attribute.
+    Name,
+    /// Nothing is printed in comments.
+    Comment,
+    UrlFilter,
+    UrlNormalize,
+    UrlQueryPart,
+    ScriptValue,
+    ScriptText,
+    ScriptRegexp,
+    StyleValue,
+    StyleText,
+    /// The function `html`, where the author wrote it.
+    Html,
+    /// The function `urlquery`, where the author wrote it.
+    UrlQuery,
+}
 
 /// What is printed where a value is refused. It means nothing in any language, and is easy to search for.
 const REFUSED: &str = "ZgotmplZ";

@@ -1,43 +1,11 @@
 //! Which escapers a context wants behind a pipeline.
 
 use super::context::{Context, Quote, State, UrlPart};
-use super::escapers;
+use super::escapers::{self, Escaper, Escapers};
 use crate::error::Problem;
 use crate::evaluate::item::Item;
 use crate::functions;
 use crate::syntax::tree::{Command, Operand, Pipeline};
-
-/// What goes behind a pipeline, in order.
-pub(crate) type Escapers = Box<[Escaper]>;
-
-/// One way to make a value safe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Escaper {
-    /// Text between tags.
-    Text,
-    /// `<title>`, `<textarea>`.
-    Rcdata,
-    /// An attribute's value in quotes.
-    Attribute,
-    /// An attribute's value without quotes.
-    Unquoted,
-    /// The name of an attribute.
-    Name,
-    /// Nothing is printed in comments.
-    Comment,
-    UrlFilter,
-    UrlNormalize,
-    UrlQueryPart,
-    ScriptValue,
-    ScriptText,
-    ScriptRegexp,
-    StyleValue,
-    StyleText,
-    /// The function `html`, where the author wrote it.
-    Html,
-    /// The function `urlquery`, where the author wrote it.
-    UrlQuery,
-}
 
 /// The escapers for a value in `context`.
 pub(super) fn wanted(context: Context) -> Result<Vec<Escaper>, Problem> {

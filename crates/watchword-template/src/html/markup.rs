@@ -2,11 +2,9 @@
 
 use super::attributes::{self, Content};
 use super::context::{Attribute, Context, Element, Quote, State};
+use super::step::Step;
 use super::{entities, script, style, url};
 use crate::error::Problem;
-
-/// The context behind some bytes, and how many they are.
-pub(super) type Step = Result<(Context, usize), Problem>;
 
 /// Goes on from `context` over the beginning of `text`.
 pub(super) fn step(context: Context, text: &str) -> Step {

@@ -1,7 +1,7 @@
 //! Scripts: in `<script>` and in event handlers.
 
 use super::context::{Context, Slash, State};
-use super::markup::Step;
+use super::step::Step;
 
 /// Goes on from `context` over the beginning of `text`.
 pub(super) fn step(context: Context, text: &str) -> Step {

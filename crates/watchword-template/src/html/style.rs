@@ -1,7 +1,7 @@
 //! Styles: in `<style>` and in `style="…"`.
 
 use super::context::{Context, State};
-use super::markup::Step;
+use super::step::Step;
 use super::url;
 
 const SPACE: &[char] = &['\t', '\n', '\x0c', '\r', ' '];
