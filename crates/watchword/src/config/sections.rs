@@ -41,7 +41,7 @@ pub(super) struct Sections {
 pub struct Server {
     /// Where it listens.
     pub listen: ListenAddress,
-    /// How people reach it from outside; `None`: `http://` and the address it listens on.
+    /// How people reach it from outside; `None`: `http://`, or with TLS `https://`, and the address it listens on.
     pub root_url: Option<RootUrl>,
     /// The longest a request may take.
     #[serde(deserialize_with = "timeout")]

@@ -59,7 +59,7 @@ fn batch_sizes() -> Histogram {
 
 type Times = Family<Labels<1>, Histogram, fn() -> Histogram>;
 
-/// Everything that is counted. On the hot path nothing is looked up by text, and nobody waits for a lock.
+/// Everything that is counted. On the hot path no metric is looked up by text.
 pub struct Metrics {
     registry: Registry,
     requests: Family<Labels<3>, Counter>,

@@ -256,17 +256,15 @@ fn the_container_starts_what_is_there() {
     assert_eq!(all("USER"), ["65532:65532"]);
     let toolchain = read("rust-toolchain.toml");
     let version = all("FROM")[0].split_once(":").unwrap().1.split_once('-').unwrap().0;
-    assert!(toolchain.contains(&format!("\"{version}.")), "{version}");
+    assert!(toolchain.contains(&format!("\"{version}\"")), "{version}");
     // The state is where the volume is, and whoever runs it may write there.
     let [volume] = all("VOLUME")[..] else { panic!() };
     assert!(file.contains(&format!("WATCHWORD_STORE=sqlite:{volume}/")));
-    assert!(
-        all("COPY")
-            .iter()
-            .any(|copy| copy.starts_with("--from=build --chown=65532:65532") && copy.ends_with(volume))
-    );
+    let (parent, name) = volume.rsplit_once('/').unwrap();
+    assert!(file.contains(&format!("install -d -m 700 /state/{name}\n")));
+    assert!(all("COPY").contains(&&*format!("--from=build --chown=65532:65532 /state/ {parent}/")));
     // What the build reads is let in.
-    for needed in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "crates", ".cargo"] {
+    for needed in ["Cargo.toml", "Cargo.lock", "crates", ".cargo"] {
         assert!(
             root().join(needed).exists() && read(".containerignore").contains(&format!("!{needed}\n")),
             "{needed}"

@@ -1,4 +1,4 @@
-//! What is counted for each provider. Providers come and go with the configuration; nobody waits for a lock.
+//! What is counted for each provider. Providers come with the configuration; whoever counts waits for no lock to find one.
 
 use std::collections::HashMap;
 use std::time::Duration;
