@@ -10,7 +10,7 @@ use watchword_core::ports::{Clock, Provider};
 
 use crate::http_client::HttpClient;
 use crate::inbox::Inbox;
-use crate::smtp::TrustError;
+use crate::trust::TrustError;
 
 /// What a kind of provider brings along: implemented by its settings.
 pub(crate) trait ProviderKind {

@@ -22,4 +22,5 @@ pub mod phone;
 pub mod registry;
 pub mod settings;
 pub mod smtp;
+pub mod trust;
 pub mod webhook;

@@ -17,11 +17,11 @@
 //! Connections are kept and used again. One that its server has closed or is tired of costs no message: where the very first command
 //! on a kept connection fails, that same try goes on with a fresh one.
 
+mod connect;
 mod connection;
 mod failure;
 mod letter;
 mod pool;
-mod security;
 mod settings;
 mod sign_in;
 mod wire;
@@ -42,7 +42,6 @@ use self::pool::{Connections, Lease};
 use self::settings::Security;
 use self::wire::Wire;
 use crate::kind::{BuildError, PASSCODE_LENGTH, Presentation, ProviderKind, Shared};
-pub use security::TrustError;
 pub use settings::{AuthProtocol, SmtpSettings, TlsType};
 
 impl ProviderKind for SmtpSettings {

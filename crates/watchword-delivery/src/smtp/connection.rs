@@ -1,20 +1,17 @@
-//! One connection to a mail server: how it comes about, and how it carries a message, step by step, so that each failure is known
-//! with its step.
+//! One connection to a mail server: how it carries a message, step by step, so that each failure is known with its step.
 
 use std::fmt::Display;
 use std::time::Duration;
 
 use lettre::Address;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Starttls};
-use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter, ServerInfo};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter, ServerInfo};
 use lettre::transport::smtp::response::{Response, Severity};
-use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::failure::{Cause, Failure, Step};
 use super::letter::Letter;
-use super::settings::{Endpoint, Security};
 use super::wire::Wire;
 
 /// How long a server is waited for at a farewell. It matters to nobody.
@@ -31,66 +28,23 @@ pub(super) struct Connection {
     unfinished: bool,
 }
 
-impl Endpoint {
-    /// Connects, makes it secure and signs in. `limit` is for all of it; each address of the host gets a share.
-    pub(super) async fn connect(&self, limit: Duration, step: &mut Step) -> Result<Connection, Failure> {
-        *step = Step::Connect;
-        let wire = Wire::new(self.dial(limit).await?);
-        if let Security::Tls(connector, name) = &self.security {
-            let secured = wire.start_tls(connector, name.clone()).await;
-            secured.map_err(|error| Failure::of_tls(Step::Connect, &error))?;
-        }
-        *step = Step::Hello;
-        let dialogue = AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), &self.hello).await;
+impl Connection {
+    /// Waits for the server's greeting, and says hello.
+    pub(super) async fn greet(wire: Wire, hello: &ClientId) -> Result<Self, Failure> {
+        let dialogue = AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), hello).await;
         let dialogue = dialogue.map_err(|error| Failure::of(Step::Hello, &error, &wire))?;
         let server = dialogue.server_info().clone();
-        let mut connection = Connection { dialogue, wire, server, signed_in: None, unfinished: false };
-        if let Security::StartTls(connector, name) = &self.security {
-            *step = Step::StartTls;
-            if !connection.server.supports_feature(Extension::StartTls) {
-                return Err(Failure::unusable(
-                    Step::StartTls,
-                    "the server offers no STARTTLS; set `tls_type` to \"TLS\" and use its port for that, or, for a server on \
-                     this machine only, to \"none\"",
-                ));
-            }
-            connection.command(Step::StartTls, Starttls).await?;
-            let secured = connection.wire.start_tls(connector, name.clone()).await;
-            secured.map_err(|error| Failure::of_tls(Step::StartTls, &error))?;
-            *step = Step::Hello;
-            // What was offered in clear text counts no more (RFC 3207, section 4.2).
-            let hello = connection.command(Step::Hello, Ehlo::new(self.hello.clone())).await?;
-            let server = ServerInfo::from_response(&hello);
-            connection.server = server.map_err(|_| Failure::unexpected(Step::Hello, &hello))?;
-        }
-        if let Some(sign_in) = &self.sign_in {
-            *step = Step::SignIn;
-            connection.signed_in = Some(connection.sign_in(sign_in).await?);
-        }
-        Ok(connection)
+        Ok(Self { dialogue, wire, server, signed_in: None, unfinished: false })
     }
 
-    async fn dial(&self, limit: Duration) -> Result<TcpStream, Failure> {
-        let failed = |error| Failure::of_connecting(&error);
-        let addresses: Vec<_> = lookup_host((self.host.as_str(), self.port)).await.map_err(failed)?.collect();
-        let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
-        let mut last = Failure::new(Step::Connect, Cause::Broken("the host has no address".to_owned()));
-        for address in addresses {
-            match timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => {
-                    // Commands and a message's end are small writes that must not wait for each other.
-                    stream.set_nodelay(true).map_err(failed)?;
-                    return Ok(stream);
-                }
-                Ok(Err(error)) => last = failed(error),
-                Err(_) => last = Failure::new(Step::Connect, Cause::Late),
-            }
-        }
-        Err(last)
+    /// Says hello again: what was offered in clear text counts no more (RFC 3207, section 4.2).
+    pub(super) async fn greet_again(&mut self, hello: &ClientId) -> Result<(), Failure> {
+        let reply = self.command(Step::Hello, Ehlo::new(hello.clone())).await?;
+        let server = ServerInfo::from_response(&reply);
+        self.server = server.map_err(|_| Failure::unexpected(Step::Hello, &reply))?;
+        Ok(())
     }
-}
 
-impl Connection {
     pub(super) fn server(&self) -> &ServerInfo {
         &self.server
     }
@@ -101,6 +55,10 @@ impl Connection {
 
     pub(super) fn signed_in(&self) -> Option<&'static str> {
         self.signed_in
+    }
+
+    pub(super) fn set_signed_in(&mut self, by: &'static str) {
+        self.signed_in = Some(by);
     }
 
     /// Sends a command and reads its reply, a good one.

@@ -12,9 +12,9 @@ use tokio_rustls::TlsConnector;
 use watchword_core::delivery::ProviderId;
 
 use super::letter::to_ascii_domain;
-use super::security;
 use crate::kind::BuildError;
 use crate::settings::{Secret, optional_duration};
+use crate::trust;
 
 /// Which mail server carries messages, and how. Names and defaults are otpgateway's; `ca_file`, `hello_hostname` and
 /// `idle_timeout` are our own.
@@ -238,7 +238,7 @@ impl SmtpSettings {
 
     fn security(&self, id: &ProviderId, name: ServerName<'static>) -> Result<Security, BuildError> {
         let connector = || {
-            security::connector(self.ca_file.as_deref(), self.tls_skip_verify)
+            trust::connector(self.ca_file.as_deref(), self.tls_skip_verify)
                 .map_err(|source| BuildError::Trust { provider: id.clone(), source })
         };
         Ok(match self.tls_type {

@@ -170,3 +170,10 @@ fn nothing_secret_is_in_the_debug_of_settings() {
     let settings = SmtpSettings { password: Some("hunter2".into()), ..SmtpSettings::new("a") };
     assert!(!format!("{settings:?}").contains("hunter2"));
 }
+
+#[test]
+fn a_host_is_any_name_or_address_that_others_use() {
+    for host in ["mail", "mail_server", "smtp.example.com", "smtp.example.com.", "127.0.0.1", "::1"] {
+        assert_eq!(provider(SmtpSettings::new(host)).id(), &provider_id("mail"), "{host}");
+    }
+}

@@ -1,4 +1,4 @@
-//! How a server is known to be the right one.
+//! How a server that is not spoken to by HTTP is known to be the right one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub enum TrustError {
 }
 
 /// What makes TLS connections. Trusts the system's root certificates and those of `ca_file`; with `skip_verify` anybody.
-pub(super) fn connector(ca_file: Option<&Path>, skip_verify: bool) -> Result<TlsConnector, TrustError> {
+pub(crate) fn connector(ca_file: Option<&Path>, skip_verify: bool) -> Result<TlsConnector, TrustError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = if skip_verify {
         Arc::new(Anybody(Arc::clone(&provider)))
