@@ -3,7 +3,7 @@
 //! A store remembers which keys its rows may be under. One whose keys are all missing is not touched: everything in it would
 //! look like a wrong passcode, and a new key made in silence would hide that.
 
-mod rotation;
+pub mod rotation;
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -18,8 +18,6 @@ use thiserror::Error;
 use watchword_core::keyring::{KEY_BYTES, KeyId, Keyring, KeyringError};
 use watchword_core::ports::{Random, Store, StoreError};
 use zeroize::Zeroizing;
-
-pub use rotation::{KeyFile, NewKey, RotationError};
 
 /// A key file larger than this holds something else.
 const MOST_FILE_BYTES: u64 = 64 * 1_024;

@@ -20,7 +20,7 @@ use super::sources::SourceOptions;
 use super::table::table;
 use super::{CommandError, once, say};
 use id::IdPrefix;
-use record::Record;
+use record::{Record, state_name};
 
 /// See what happened to messages. Passcodes and whole addresses are never shown: they are not in there.
 #[derive(Debug, Args)]
@@ -115,18 +115,6 @@ impl From<State> for DeliveryState {
             State::Expired => Self::Expired,
             State::Canceled => Self::Canceled,
         }
-    }
-}
-
-/// The same words in tables, JSON and options.
-const fn state_name(state: DeliveryState) -> &'static str {
-    match state {
-        DeliveryState::Due => "due",
-        DeliveryState::Claimed => "claimed",
-        DeliveryState::Accepted => "accepted",
-        DeliveryState::Failed => "failed",
-        DeliveryState::Expired => "expired",
-        DeliveryState::Canceled => "canceled",
     }
 }
 

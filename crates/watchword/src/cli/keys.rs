@@ -15,7 +15,8 @@ use super::site::{Site, SiteError};
 use super::sources::SourceOptions;
 use super::table::table;
 use super::{CommandError, once, say};
-use crate::keys::{self, KeyFile, KeySource, NewKey, RotationError, Survey};
+use crate::keys::rotation::{KeyFile, NewKey, RotationError};
+use crate::keys::{self, KeySource, Survey};
 use crate::random::OsRandom;
 
 /// See and rotate the keys that passcodes are sealed under. A key is shown by its fingerprint, never itself.

@@ -70,8 +70,8 @@ mod tests {
     #[test]
     fn a_beginning_stands_for_all_ids_that_begin_so() {
         let range = |text| IdPrefix::parse(text).unwrap().range();
-        assert_eq!(range("019aa5"), (id(0x01_9aa5 << 104), Some(id(0x01_9aa6 << 104))));
-        assert_eq!(range("019AA5bc-1"), (id(0x1_9aa5_bc1 << 92), Some(id(0x1_9aa5_bc2 << 92))));
+        assert_eq!(range("019aa5"), (id(0x0001_9aa5 << 104), Some(id(0x0001_9aa6 << 104))));
+        assert_eq!(range("019AA5bc-1"), (id(0x19aa_5bc1 << 92), Some(id(0x19aa_5bc2 << 92))));
         assert_eq!(range("ffffff"), (id(0xff_ffff << 104), None));
         let whole = "019aa5bc-1234-8765-9abc-0123456789ab";
         let number = 0x019a_a5bc_1234_8765_9abc_0123_4567_89ab;

@@ -5,8 +5,19 @@ use std::fmt;
 use serde::Serialize;
 use watchword_core::delivery::{Delivery, DeliveryAttempt, DeliveryState};
 
-use super::state_name;
 use crate::cli::moment::utc;
+
+/// The same words in tables, JSON and refusals.
+pub(super) const fn state_name(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Due => "due",
+        DeliveryState::Claimed => "claimed",
+        DeliveryState::Accepted => "accepted",
+        DeliveryState::Failed => "failed",
+        DeliveryState::Expired => "expired",
+        DeliveryState::Canceled => "canceled",
+    }
+}
 
 /// One delivery.
 #[derive(Debug, Serialize)]
