@@ -334,3 +334,24 @@ pub fn allow_many_files(config: &Config) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_that_can_not_be_had_says_what_to_do() {
+        for (kind, words) in [
+            (io::ErrorKind::AddrInUse, "is in use by another program: stop that one, or choose another port"),
+            (io::ErrorKind::AddrNotAvailable, "is no address of this machine: choose another one"),
+            (
+                io::ErrorKind::PermissionDenied,
+                "may not be listened on by this user: choose a port above 1023, or allow it",
+            ),
+        ] {
+            let address = "127.0.0.1:80".parse().unwrap();
+            let error = ListenError { setting: "server.listen", address, source: kind.into() };
+            assert_eq!(error.to_string(), format!("server.listen: 127.0.0.1:80 {words}"));
+        }
+    }
+}
