@@ -24,6 +24,7 @@ mod fail_point;
 pub mod guess;
 pub mod input;
 pub mod key;
+pub mod key_slot;
 pub mod keyring;
 pub mod namespace;
 pub mod parts;

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 use watchword_core::address::{Channel, Target};
 use watchword_core::delivery::{Delivery, DeliveryId};
+use watchword_core::key_slot::KeySlot;
 use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::{Namespace, Partition};
 use watchword_core::ports::{
@@ -183,6 +184,14 @@ impl Store for Memory {
     async fn register_keys(&self, keys: Vec<KeyId>) -> Result<(), StoreError> {
         self.state().register_keys(keys);
         Ok(())
+    }
+
+    async fn key_slots(&self) -> Result<Vec<KeySlot>, StoreError> {
+        Ok(self.state().key_slots())
+    }
+
+    async fn add_key_slots(&self, slots: Vec<KeySlot>, first: bool) -> Result<bool, StoreError> {
+        Ok(self.state().add_key_slots(slots, first))
     }
 
     async fn key_uses(&self, now: Timestamp) -> Result<Vec<KeyUse>, StoreError> {

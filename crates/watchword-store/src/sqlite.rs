@@ -33,6 +33,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use watchword_core::address::{Channel, Target};
 use watchword_core::delivery::{Delivery, DeliveryId};
+use watchword_core::key_slot::KeySlot;
 use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::{Namespace, Partition};
 use watchword_core::ports::{
@@ -403,6 +404,14 @@ impl Store for SqliteStore {
 
     async fn register_keys(&self, keys: Vec<KeyId>) -> Result<(), StoreError> {
         self.write(Room::Ordinary, move |rows| counts::register_keys(rows, &keys)).await
+    }
+
+    async fn key_slots(&self) -> Result<Vec<KeySlot>, StoreError> {
+        self.read(counts::key_slots).await
+    }
+
+    async fn add_key_slots(&self, slots: Vec<KeySlot>, first: bool) -> Result<bool, StoreError> {
+        self.write(Room::Ordinary, move |rows| counts::add_key_slots(rows, &slots, first)).await
     }
 
     async fn key_uses(&self, now: Timestamp) -> Result<Vec<KeyUse>, StoreError> {

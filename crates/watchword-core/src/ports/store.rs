@@ -16,6 +16,7 @@ use super::outbox::{
 use crate::address::{Channel, Target};
 use crate::delivery::{Delivery, DeliveryId};
 use crate::key::{KeyId, SubjectKey};
+use crate::key_slot::KeySlot;
 use crate::namespace::{Namespace, Partition};
 use crate::throttle::{ThrottleRule, ThrottleRules};
 use crate::time::Timestamp;
@@ -194,6 +195,12 @@ pub trait Store: Send + Sync + 'static {
     /// What needs which key at `now`, in the order of the keys' ids; a key that nothing needs is not in the list. May read all there is:
     /// for operators, not for the path of a request. Counts of guesses and sends don't tell which key they are under, and are left out.
     async fn key_uses(&self, now: Timestamp) -> Result<Vec<KeyUse>, StoreError>;
+
+    /// The slots of the data key that it keeps for servers without a key of their own.
+    async fn key_slots(&self) -> Result<Vec<KeySlot>, StoreError>;
+
+    /// Adds slots; with `first`, only where there is none yet. `false`: there were some, and nothing changed.
+    async fn add_key_slots(&self, slots: Vec<KeySlot>, first: bool) -> Result<bool, StoreError>;
 
     /// Whether it can take work now.
     async fn ready(&self) -> Result<(), StoreError>;

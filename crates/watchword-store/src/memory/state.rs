@@ -4,6 +4,7 @@ use std::sync::Arc;
 use watchword_core::address::{Channel, Target};
 use watchword_core::delivery::Delivery;
 use watchword_core::guess::GuessCount;
+use watchword_core::key_slot::KeySlot;
 use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::Namespace;
 use watchword_core::ports::{
@@ -33,6 +34,7 @@ pub(super) struct State {
     pub(super) handled: BTreeMap<(Namespace, SubjectKey), Timestamp>,
     pub(super) rules: BTreeMap<(Namespace, Channel), ThrottleRules>,
     pub(super) keys: BTreeSet<KeyId>,
+    pub(super) key_slots: BTreeSet<KeySlot>,
 }
 
 /// The send times of one subject.
@@ -57,6 +59,7 @@ impl State {
             handled: BTreeMap::new(),
             rules: BTreeMap::new(),
             keys: BTreeSet::new(),
+            key_slots: BTreeSet::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use watchword_core::key_slot::KeySlot;
 use watchword_core::keyring::KeyId;
 use watchword_core::ports::{KeyUse, Purged, StoreStats};
 use watchword_core::time::Timestamp;
@@ -51,6 +52,18 @@ impl State {
             entry.until = entry.until.max(until);
         }
         uses.into_values().collect()
+    }
+
+    pub(super) fn key_slots(&self) -> Vec<KeySlot> {
+        self.key_slots.iter().cloned().collect()
+    }
+
+    pub(super) fn add_key_slots(&mut self, slots: Vec<KeySlot>, first: bool) -> bool {
+        if first && !self.key_slots.is_empty() {
+            return false;
+        }
+        self.key_slots.extend(slots);
+        true
     }
 
     pub(super) fn register_keys(&mut self, keys: Vec<KeyId>) {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::types::Type;
 use rusqlite::{Result, Row, params};
 use watchword_core::address::Channel;
 use watchword_core::guess::GuessCount;
+use watchword_core::key_slot::KeySlot;
 use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::Namespace;
 use watchword_core::ports::{Dedupe, KeyUse};
@@ -177,6 +179,25 @@ pub(super) fn keys(tables: &Tables<'_>) -> Result<Vec<KeyId>> {
 pub(super) fn register_keys(tables: &Tables<'_>, keys: &[KeyId]) -> Result<()> {
     let sql = "INSERT OR IGNORE INTO key (id) VALUES (?)";
     keys.iter().try_for_each(|key| tables.execute(sql, [key.as_bytes()]).map(drop))
+}
+
+/// The slots of the data key, in their order.
+pub(super) fn key_slots(tables: &Tables<'_>) -> Result<Vec<KeySlot>> {
+    tables.all("SELECT slot FROM key_slot ORDER BY slot", [], |row| {
+        let mut columns = Columns::of(row);
+        let slot = KeySlot::from_bytes(&columns.blob()?);
+        slot.map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, error.into()))
+    })
+}
+
+/// Adds slots; where `first`, only to none.
+pub(super) fn add_key_slots(tables: &Tables<'_>, slots: &[KeySlot], first: bool) -> Result<bool> {
+    if first && !key_slots(tables)?.is_empty() {
+        return Ok(false);
+    }
+    let sql = "INSERT OR IGNORE INTO key_slot (slot) VALUES (?)";
+    slots.iter().try_for_each(|slot| tables.execute(sql, [slot.as_bytes()]).map(drop))?;
+    Ok(true)
 }
 
 /// What needs which key.

@@ -19,11 +19,12 @@ pub(super) const MESSAGES_BY_KEY: &str = "SELECT substr(message, 1, 8), count(*)
 
 /// What may walk a table: counting, tables of a few rows, what stops after a few, and what only operators ask.
 #[cfg(debug_assertions)]
-const WALKS: [&str; 7] = [
+const WALKS: [&str; 8] = [
     OLD_RECORDS,
     "SELECT count(*) FROM verification",
     "SELECT count(*) FROM outbox",
     "SELECT id FROM key ORDER BY id",
+    "SELECT slot FROM key_slot ORDER BY slot",
     "DELETE FROM probe",
     VERIFICATIONS_BY_KEY,
     MESSAGES_BY_KEY,

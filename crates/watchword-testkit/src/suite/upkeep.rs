@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use watchword_core::delivery::{DeliveryAttempt, ProviderId};
+use watchword_core::key_slot::{KeySlot, Salt, SlotKey};
 use watchword_core::passcode::Sealed;
 use watchword_core::ports::{Fenced, KeyUse, Purged, Receipt, Selector, Settlement, Start, StoreStats};
 use watchword_core::throttle::ThrottleRule;
 
 use super::Fresh;
 use super::story::{ACCEPTED, LEASE, Story, TTL, check_name, key, start_name, started, target};
+use crate::random::SeededRandom;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -160,6 +162,32 @@ pub async fn keys_are_registered_once_each(fresh: Fresh) {
     story.store.register_keys(vec![key(3), key(2)]).await.unwrap();
     story.store.register_keys(Vec::new()).await.unwrap();
     assert_eq!(keys().await, [key(1), key(2), key(3)]);
+}
+
+/// Of servers that start at once on an empty store, one's data key is the store's; slots are added to it, and none is lost.
+pub async fn the_first_data_key_stays(fresh: Fresh) {
+    let story = Story::new(fresh);
+    let random = SeededRandom::new(9);
+    let key = SlotKey::new(b"secret", Salt::generate(&random));
+    let slots: Vec<_> = (0..4_u8).map(|number| key.wrap(&[number; 32], &random)).collect();
+    let stored = async || {
+        let mut slots = story.store.key_slots().await.expect("the store works");
+        slots.sort_unstable();
+        slots
+    };
+    assert_eq!(stored().await, []);
+    let add = |slots: &[KeySlot], first| story.store.add_key_slots(slots.to_vec(), first);
+    let (one, other) = futures::join!(add(&slots[..1], true), add(&slots[1..2], true));
+    assert_eq!([one.unwrap(), other.unwrap()].iter().filter(|done| **done).count(), 1, "one is first");
+    let first = stored().await;
+    assert_eq!(first.len(), 1);
+    assert!(!add(&slots[2..3], true).await.unwrap(), "there is one already");
+    assert_eq!(stored().await, first);
+    assert!(add(&slots[2..], false).await.unwrap());
+    assert!(add(&slots[2..], false).await.unwrap());
+    let mut all = [&first[..], &slots[2..]].concat();
+    all.sort_unstable();
+    assert_eq!(stored().await, all, "each is there once");
 }
 
 /// A verification as long as it is kept, a message until it ended: whichever takes longer.

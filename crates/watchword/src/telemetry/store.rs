@@ -9,6 +9,7 @@ use tracing::{Instrument as _, Span};
 use watchword_core::address::{Channel, Target};
 use watchword_core::delivery::{Delivery, DeliveryId};
 use watchword_core::key::{KeyId, SubjectKey};
+use watchword_core::key_slot::KeySlot;
 use watchword_core::namespace::{Namespace, Partition};
 use watchword_core::ports::{
     Check, CheckOutcome, ClaimDue, Claimed, DeleteOutcome, DeliveryQuery, Enqueue, Extend, Fenced, Hasten,
@@ -101,6 +102,8 @@ watched! {
     stats() -> StoreStats;
     keys() -> Vec<KeyId>;
     register_keys(keys: Vec<KeyId>) -> ();
+    key_slots() -> Vec<KeySlot>;
+    add_key_slots(slots: Vec<KeySlot>, first: bool) -> bool;
     key_uses(now: Timestamp) -> Vec<KeyUse>;
     ready() -> ();
 }

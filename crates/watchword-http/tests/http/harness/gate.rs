@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use watchword_core::address::{Channel, Target};
 use watchword_core::delivery::{Delivery, DeliveryId};
 use watchword_core::key::{KeyId, SubjectKey};
+use watchword_core::key_slot::KeySlot;
 use watchword_core::namespace::{Namespace, Partition};
 use watchword_core::ports::*;
 use watchword_core::throttle::{ThrottleRule, ThrottleRules};
@@ -99,6 +100,8 @@ pass_on! {
     stats() -> StoreStats;
     keys() -> Vec<KeyId>;
     register_keys(keys: Vec<KeyId>) -> ();
+    key_slots() -> Vec<KeySlot>;
+    add_key_slots(slots: Vec<KeySlot>, first: bool) -> bool;
     key_uses(now: Timestamp) -> Vec<KeyUse>;
     ready() -> ();
 }
