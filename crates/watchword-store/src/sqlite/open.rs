@@ -12,9 +12,10 @@ use thiserror::Error;
 use super::tables::LookupHash;
 
 /// The schema's versions, oldest first. A released one never changes.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("V1__initial", include_str!("migrations/V1__initial.sql")),
     ("V2__records_by_id", include_str!("migrations/V2__records_by_id.sql")),
+    ("V3__key_slots", include_str!("migrations/V3__key_slots.sql")),
 ];
 
 /// `PRAGMA application_id` of our databases, as the first migration sets it.
