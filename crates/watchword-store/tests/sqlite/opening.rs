@@ -34,14 +34,14 @@ async fn a_database_written_by_a_newer_version_is_refused_and_left_alone() {
     assert_eq!(
         refusal(&path),
         format!(
-            "{} was written by a newer version of Watchword (its schema is 99, this version knows 2); \
+            "{} was written by a newer version of Watchword (its schema is 99, this version knows 3); \
              run that version, or a newer one",
             path.display()
         )
     );
     assert!(matches!(
         SqliteStore::open_shared(&path, SqliteOptions::default()),
-        Err(OpenError::Newer { found: 99, known: 2, .. })
+        Err(OpenError::Newer { found: 99, known: 3, .. })
     ));
     assert!(std::fs::read(&path).unwrap() == before, "the refused database was changed");
 }
@@ -106,7 +106,7 @@ fn a_tool_makes_no_database() {
     assert!(!path.exists());
     std::fs::write(&path, "").unwrap();
     let refused = SqliteStore::open_shared(&path, SqliteOptions::default());
-    assert!(matches!(refused, Err(OpenError::Older { found: 0, known: 2, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(OpenError::Older { found: 0, known: 3, .. })), "{refused:?}");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_database_of_an_older_version_is_brought_up_to_date_by_the_server_and_
         .unwrap();
     drop(older);
     let refused = SqliteStore::open_shared(&path, SqliteOptions::default());
-    assert!(matches!(refused, Err(OpenError::Older { found: 1, known: 2, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(OpenError::Older { found: 1, known: 3, .. })), "{refused:?}");
     let store = open(&path);
     let record = store.delivery(accepted(&started).id).await.unwrap().unwrap();
     assert_eq!(record.state, DeliveryState::Accepted);
