@@ -18,4 +18,5 @@ pub mod dialects;
 mod form;
 pub mod front;
 pub mod health;
+pub mod pages;
 pub mod server;

@@ -1,0 +1,137 @@
+//! The pages that people see: what they look like and in which words. Nothing is decided here: a dialect says which page, and
+//! with what on it.
+//!
+//! # How to add one more
+//!
+//! - **A language**: a file in `texts/` with every key of `en.toml`, and its line in `languages.rs`; a test compares the keys.
+//! - **A page**: a struct in `page.rs` with what its template can say, the template in `templates/`, its samples in
+//!   `samples.rs`. Every template is rendered with all its samples in a test, and before an operator's own is taken.
+//!
+//! # How it hangs together
+//!
+//! [`Pages`] holds templates ([`templates`]), texts ([`languages`]) and static files ([`files`]), with an operator's own laid over them
+//! ([`folder`]). [`policy`] is what a browser is told about a page besides.
+
+mod files;
+mod folder;
+mod languages;
+mod page;
+mod policy;
+mod samples;
+mod templates;
+
+use std::path::{Path, PathBuf};
+
+use http::HeaderMap;
+use http::header::ACCEPT_LANGUAGE;
+use thiserror::Error;
+
+pub(crate) use files::StaticFile;
+pub(crate) use languages::Language;
+pub(crate) use page::{AddressPage, CodePage, InputKind, Message, MessagePage, Notice, Page, Site};
+pub(crate) use policy::page_response;
+pub use policy::{FrameAncestor, ImageUrl};
+
+use files::StaticFiles;
+use folder::Overrides;
+use languages::Languages;
+use templates::Templates;
+
+/// What is wrong with an operator's own page, text or style.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}{}: {problem}", file.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
+pub struct PagesError {
+    /// The file, or the folder.
+    pub file: PathBuf,
+    /// The line in it, from 1, where one is to blame.
+    pub line: Option<usize>,
+    /// What is wrong, in words.
+    pub problem: String,
+}
+
+/// The pictures on every page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Shown above the heading.
+    pub logo: Option<ImageUrl>,
+    /// Shown by the browser beside the title.
+    pub favicon: Option<ImageUrl>,
+}
+
+/// All pages, ready to be filled in.
+#[derive(Debug)]
+pub struct Pages {
+    languages: Languages,
+    templates: Templates,
+    /// In place of an operator's template that fails on what it was not tried with.
+    built_in: Option<Templates>,
+    files: StaticFiles,
+    look: Look,
+    /// The part of the Content-Security-Policy that is the same for every page.
+    policy: String,
+}
+
+impl Pages {
+    /// The pages as they come with Watchword.
+    pub fn built_in(look: Look) -> Self {
+        #[expect(clippy::expect_used, reason = "a test renders each of them")]
+        Self::over(Overrides::default(), look).expect("the built-in pages are sound")
+    }
+
+    /// The pages with those files in `folder` in place of the built-in ones: `layout.html`, `code.html`, `address.html`,
+    /// `message.html`, `style.css`, and texts by language, like `en.toml`. Other files are not looked at.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them: each template is tried with every kind of content.
+    pub fn with_folder(folder: &Path, look: Look) -> Result<Self, Vec<PagesError>> {
+        Self::over(Overrides::read(folder)?, look)
+    }
+
+    fn over(overrides: Overrides, look: Look) -> Result<Self, Vec<PagesError>> {
+        let languages = Languages::new(&overrides)?;
+        let built_in = Templates::new(&Overrides::default(), &languages);
+        let templates = Templates::new(&overrides, &languages)?;
+        templates.try_out(&languages, &overrides)?;
+        let has_own = overrides.has_templates();
+        Ok(Self {
+            templates,
+            built_in: if has_own { built_in.ok() } else { None },
+            files: StaticFiles::new(overrides.style()),
+            policy: policy::common(&look),
+            languages,
+            look,
+        })
+    }
+
+    /// The language that a reader likes best, of those that are there.
+    pub(crate) fn language(&self, headers: &HeaderMap) -> &Language {
+        let wanted = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
+        self.languages.choose(wanted)
+    }
+
+    /// The page as HTML. `None`: not even the built-in template can say it, which a test rules out.
+    pub(crate) fn render(&self, page: &Page<'_>, site: &Site<'_>, language: &Language) -> Option<String> {
+        let context = page.context(site, language, &self.look);
+        let name = page.template();
+        let failure = match self.templates.render(name, &context) {
+            Ok(html) => return Some(html),
+            Err(failure) => failure,
+        };
+        // The text may hold what the page was to show; the place is enough to mend it.
+        tracing::error!(template = name, line = failure.line(), kind = %failure.kind(), "a page's template failed");
+        self.built_in.as_ref()?.render(name, &context).ok()
+    }
+
+    /// The static file of that name.
+    pub(crate) fn file(&self, name: &str) -> Option<&StaticFile> {
+        self.files.get(name)
+    }
+
+    /// The part of the Content-Security-Policy that is the same for every page.
+    pub(crate) fn policy(&self) -> &str {
+        &self.policy
+    }
+}
+
+#[cfg(test)]
+mod tests;
