@@ -12,6 +12,16 @@
     window.parent.postMessage({ namespace, id }, "*");
   }
 
+  if (window.parent !== window) {
+    // Browsers don't heed `autofocus` in another site's frame. Where the frame has no focus, it is not for us to take it.
+    const first = document.querySelector("[autofocus]");
+    if (first && document.hasFocus()) first.focus();
+    // The page around this one sees no keys pressed here. Without the two names nobody takes it for "verified".
+    window.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !event.isComposing) window.parent.postMessage({ otpgateway: "cancel" }, "*");
+    });
+  }
+
   // Asks for the page anew. Reloading would post a form again.
   let leaving = false;
   const again = () => {
