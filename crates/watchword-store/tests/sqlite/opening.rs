@@ -123,6 +123,7 @@ async fn a_database_of_an_older_version_is_brought_up_to_date_by_the_server_and_
         .execute_batch(
             "DROP INDEX delivery_record_by_id;
              CREATE INDEX delivery_record_canceled ON delivery_record (id) WHERE state = 5;
+             DROP TABLE key_slot;
              DELETE FROM refinery_schema_history WHERE version > 1;",
         )
         .unwrap();
