@@ -67,6 +67,38 @@ pub(crate) fn check_max_conns(id: &ProviderId, max_conns: usize) -> Result<(), B
     Ok(())
 }
 
+/// One try over HTTP, as otpgateway has it: under a second is the default.
+pub(crate) fn http_timeout(id: &ProviderId, asked: Option<Duration>) -> Result<Duration, BuildError> {
+    let (least, most) = TIMEOUTS;
+    let timeout = asked.filter(|timeout| *timeout >= least).unwrap_or(HTTP_TIMEOUT);
+    if timeout > most {
+        return Err(wrong(id, "timeout", "must be at most 5m"));
+    }
+    Ok(timeout)
+}
+
+/// A setting that says where a service is, to be used in place of its usual address: http or https, and nothing behind the
+/// path.
+pub(crate) fn service_url(id: &ProviderId, setting: &'static str, text: &str) -> Result<Url, BuildError> {
+    let url = Url::parse(text).map_err(|source| BuildError::Url { provider: id.clone(), setting, source })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong(id, setting, "must begin with http:// or https://"));
+    }
+    let is_bare = url.query().is_none() && url.fragment().is_none();
+    if !is_bare || !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong(id, setting, "must be scheme, host, port and path only"));
+    }
+    Ok(url)
+}
+
+/// Whether a setting that is needed says something.
+pub(crate) fn check_not_empty(id: &ProviderId, setting: &'static str, text: &str) -> Result<(), BuildError> {
+    if text.is_empty() {
+        return Err(wrong(id, setting, "must not be empty"));
+    }
+    Ok(())
+}
+
 /// The setting `url`: http or https, without a fragment.
 pub(crate) fn http_url(id: &ProviderId, text: &str) -> Result<Url, BuildError> {
     let url = Url::parse(text).map_err(|source| BuildError::Url {
@@ -83,12 +115,12 @@ pub(crate) fn http_url(id: &ProviderId, text: &str) -> Result<Url, BuildError> {
     Ok(url)
 }
 
-/// Whether the setting `url` is one that requests can be made to.
-pub(crate) fn check_requestable(id: &ProviderId, url: &Url) -> Result<(), BuildError> {
+/// Whether the URL of a setting is one that requests can be made to.
+pub(crate) fn check_requestable(id: &ProviderId, setting: &'static str, url: &Url) -> Result<(), BuildError> {
     if http::Uri::try_from(url.as_str()).is_err() {
         return Err(wrong(
             id,
-            "url",
+            setting,
             "has a host or path that can't be requested; percent-encode what is not a letter or digit",
         ));
     }

@@ -14,7 +14,6 @@
 //! Of a reply, details hold the status and the code at `error_field`, never anything else: services repeat numbers and texts.
 
 mod endpoint;
-mod reply;
 mod request;
 mod rules;
 mod settings;
@@ -25,24 +24,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Request, Url};
+use reqwest::Url;
 use watchword_core::delivery::{Outcome, ProviderId};
 use watchword_core::ports::{Clock, Outgoing, Probe, Provider};
 
 use crate::checks::{HTTP_TIMEOUT, TIMEOUTS, check_max_conns, http_url, wrong};
-use crate::http_client::{self, Body, HttpClient, reach};
+use crate::exchange::{Answer, exchange};
+use crate::http_client::{HttpClient, reach};
 use crate::kind::{BuildError, Presentation, ProviderKind, Shared};
 use crate::phone::{self, PhoneFormat};
+use crate::reply::Path;
 use endpoint::Wrong;
-use reply::{Path, ReplyBody};
 use request::Plan;
 use rules::{Rules, Verdict};
 pub use settings::{AddressKind, HttpSettings, Json, Meaning, Method, Reply, Success, Texts, Values};
 pub use statuses::Statuses;
 use text::{Data, PhoneStyle};
-
-/// Left for what is done with an answer.
-const AFTERWARDS: Duration = Duration::from_millis(50);
 
 impl ProviderKind for HttpSettings {
     fn presentation<'a>(&'a self, id: &'a ProviderId) -> Presentation<'a> {
@@ -130,16 +127,6 @@ struct Http {
     clock: Arc<dyn Clock>,
 }
 
-/// A reply, as far as it came.
-struct Answer {
-    status: u16,
-    retry_after: Option<Duration>,
-    /// What its status alone means; `None`: a success.
-    refusal: Option<Outcome>,
-    /// `None`: not read, or its connection broke.
-    body: Option<ReplyBody>,
-}
-
 #[async_trait]
 impl Provider for Http {
     fn id(&self) -> &ProviderId {
@@ -164,7 +151,7 @@ impl Provider for Http {
                 return Outcome::AddressRefused { detail };
             }
         };
-        match self.exchange(request).await {
+        match exchange(&self.http, request, self.timeout, |answer| self.reads_body(answer)).await {
             Ok(answer) => self.outcome(answer, outgoing.message.passcode.expose()),
             Err(outcome) => outcome,
         }
@@ -176,35 +163,6 @@ impl Provider for Http {
 }
 
 impl Http {
-    async fn exchange(&self, request: Request) -> Result<Answer, Outcome> {
-        let mut answer = None;
-        let exchange = async {
-            let response = self.http.send(request).await?;
-            let status = response.status().as_u16();
-            let answer = answer.insert(Answer {
-                status,
-                retry_after: self.http.retry_after(&response),
-                refusal: self.http.refusal(&response),
-                body: None,
-            });
-            if self.reads_body(answer) {
-                answer.body = match http_client::read(response).await {
-                    Body::Whole(bytes) | Body::Beginning(bytes) => Some(ReplyBody::new(bytes)),
-                    Body::Broken => None,
-                };
-            } else {
-                http_client::drain(response).await;
-            }
-            Ok(())
-        };
-        let result = http_client::within(self.timeout.saturating_sub(AFTERWARDS), exchange).await;
-        // Once the head is there, the time that its body takes must not hide it.
-        answer.map_or_else(
-            || Err(result.err().unwrap_or(Outcome::Unknown { detail: "no answer in time".to_owned() })),
-            Ok,
-        )
-    }
-
     fn reads_body(&self, answer: &Answer) -> bool {
         self.rules.read_bodies(answer.status)
             || if answer.refusal.is_none() { self.message_id.is_some() } else { self.error_field.is_some() }

@@ -14,12 +14,17 @@
 //! [`timeout`](watchword_core::ports::Provider::timeout), and no passcode, secret or whole address in a detail or a log.
 
 mod checks;
+mod exchange;
 pub mod http;
 mod http_client;
 pub mod inbox;
+pub mod kaleyra;
 mod kind;
 pub mod phone;
+pub mod pinpoint_sms;
+mod plain_text;
 pub mod registry;
+mod reply;
 pub mod settings;
 pub mod smtp;
 pub mod trust;

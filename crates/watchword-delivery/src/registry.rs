@@ -9,8 +9,10 @@ use watchword_core::ports::{Clock, Provider};
 
 use crate::http::HttpSettings;
 use crate::inbox::{Inbox, InboxSettings};
+use crate::kaleyra::{KaleyraSmsSettings, KaleyraWhatsappSettings};
 pub use crate::kind::{BuildError, Presentation};
 use crate::kind::{ProviderKind, Shared};
+use crate::pinpoint_sms::PinpointSmsSettings;
 use crate::smtp::SmtpSettings;
 use crate::webhook::WebhookSettings;
 
@@ -68,6 +70,12 @@ providers! {
     "webhook" => Webhook(WebhookSettings),
     /// Makes a request of templates, and reads the reply by rules.
     "http" => Http(HttpSettings),
+    /// Sends each message by SMS through Kaleyra.
+    "kaleyra_sms" => KaleyraSms(KaleyraSmsSettings),
+    /// Sends each passcode by WhatsApp through Kaleyra.
+    "kaleyra_whatsapp" => KaleyraWhatsapp(KaleyraWhatsappSettings),
+    /// Sends each message by SMS through AWS End User Messaging.
+    "pinpoint_sms" => PinpointSms(PinpointSmsSettings),
     /// Keeps messages in memory and shows them on a page; for `watchword dev`.
     "inbox" => Inbox(InboxSettings),
 }

@@ -251,9 +251,12 @@ fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<Otpgateway
 fn composer(messages: Option<&MessageTemplates>, settings: &ProviderSettings) -> Option<Arc<dyn Compose>> {
     let format = match settings {
         ProviderSettings::Smtp(_) => BodyFormat::Html,
-        ProviderSettings::Webhook(_) | ProviderSettings::Http(_) | ProviderSettings::Inbox(_) => {
-            BodyFormat::Text
-        }
+        ProviderSettings::Webhook(_)
+        | ProviderSettings::Http(_)
+        | ProviderSettings::KaleyraSms(_)
+        | ProviderSettings::KaleyraWhatsapp(_)
+        | ProviderSettings::PinpointSms(_)
+        | ProviderSettings::Inbox(_) => BodyFormat::Text,
     };
     let built_in = BuiltIn { subject: None, link: address_rule(settings) != AddressRule::Phone, format };
     let subject = messages.and_then(|messages| messages.subject.as_deref());
@@ -274,6 +277,9 @@ fn address_rule(settings: &ProviderSettings) -> AddressRule {
             AddressKind::Phone => AddressRule::Phone,
             AddressKind::Email => AddressRule::Email,
         },
+        ProviderSettings::KaleyraSms(_)
+        | ProviderSettings::KaleyraWhatsapp(_)
+        | ProviderSettings::PinpointSms(_) => AddressRule::Phone,
         ProviderSettings::Webhook(_) | ProviderSettings::Inbox(_) => AddressRule::Any,
     }
 }

@@ -77,7 +77,7 @@ impl Endpoint {
         }
         let has_path_values = has_values && !beginning.contains('?');
         let endpoint = Self { parts, query: queried, origin: base.origin(), has_path_values };
-        check_requestable(id, &http_url(id, &endpoint.text(&Data::example())?)?)?;
+        check_requestable(id, "url", &http_url(id, &endpoint.text(&Data::example())?)?)?;
         Ok(endpoint)
     }
 

@@ -1,8 +1,8 @@
 //! What a reply means, by the rules of the configuration.
 
-use super::reply::{Path, ReplyBody};
 use super::settings::{Meaning, Reply, Success, Texts};
 use super::statuses::Statuses;
+use crate::reply::{Path, ReplyBody};
 
 /// The rules of one provider.
 pub(super) struct Rules {

@@ -10,8 +10,7 @@ use watchword_core::delivery::{BodyFormat, DeliveryId};
 use watchword_core::ports::Outgoing;
 use watchword_core::time::Timestamp;
 
-/// Characters of a line of the text part.
-const TEXT_WIDTH: usize = 76;
+use crate::plain_text;
 
 /// A mail, ready to be handed over.
 pub(super) struct Letter {
@@ -48,7 +47,7 @@ impl Letter {
             BodyFormat::Text => mail.singlepart(SinglePart::plain(with_mail_line_ends(&message.body))),
             BodyFormat::Html => {
                 let html = SinglePart::html(with_mail_line_ends(&message.body));
-                match text_of(&message.body) {
+                match plain_text::of_mail(&message.body) {
                     Some(text) => mail.multipart(
                         MultiPart::alternative()
                             .boundary(format!("=_{}", outgoing.delivery.id.as_uuid().simple()))
@@ -114,17 +113,6 @@ fn with_mail_line_ends(text: &str) -> String {
 
 fn system_time(now: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or(0))
-}
-
-/// What a person reads where HTML is not shown: links at the end, tables line by line. `None`: it can't be told.
-fn text_of(html: &str) -> Option<String> {
-    html2text::config::plain_no_decorate()
-        .link_footnotes(true)
-        .no_link_wrapping()
-        .raw_mode(true)
-        .allow_width_overflow()
-        .string_from_read(html.as_bytes(), TEXT_WIDTH)
-        .ok()
 }
 
 /// RFC 3834, section 5: no holiday notes in answer.

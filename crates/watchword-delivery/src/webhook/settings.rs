@@ -9,8 +9,7 @@ use serde::Deserialize;
 use watchword_core::delivery::ProviderId;
 
 use crate::checks::{
-    HTTP_TIMEOUT, Shown, TIMEOUTS, basic, check_max_conns, check_requestable, default_max_conns, http_url,
-    wrong,
+    Shown, basic, check_max_conns, check_requestable, default_max_conns, http_timeout, http_url,
 };
 use crate::kind::BuildError;
 use crate::settings::{Secret, optional_duration};
@@ -75,13 +74,9 @@ impl WebhookSettings {
     pub(super) fn check(&self, id: &ProviderId) -> Result<Checked, BuildError> {
         let mut url = http_url(id, self.url.expose())?;
         let authorization = self.authorization(id, &mut url);
-        check_requestable(id, &url)?;
+        check_requestable(id, "url", &url)?;
         check_max_conns(id, self.max_conns)?;
-        let (least, most) = TIMEOUTS;
-        let timeout = self.timeout.filter(|timeout| *timeout >= least).unwrap_or(HTTP_TIMEOUT);
-        if timeout > most {
-            return Err(wrong(id, "timeout", "must be at most 5m"));
-        }
+        let timeout = http_timeout(id, self.timeout)?;
         self.shown().check(id)?;
         Ok(Checked { url, authorization, timeout })
     }

@@ -161,7 +161,7 @@ async fn details_hold_nothing_of_a_reply_but_a_code() {
         ("77011234567", ""),
         ("to 7701 is bad", ""),
         ("a\\nb", ""),
-        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", ""),
+        (&*"a".repeat(65), ""),
     ] {
         let body = format!(r#"{{"error":"{error}","message":"+7 701 123 45 67 314159 hunter2"}}"#);
         assert_eq!(outcome(toml, 400, body).await, address_refused(&format!("HTTP 400{shown}")), "{error}");

@@ -77,7 +77,8 @@ fn configuration_that_says_something_unknown_is_refused() {
         (r#"{"kind":"inbox","url":"http://a/"}"#, "unknown field `url`"),
         (
             r#"{"kind":"pigeon"}"#,
-            "unknown variant `pigeon`, expected one of `smtp`, `webhook`, `http`, `inbox`",
+            "unknown variant `pigeon`, expected one of `smtp`, `webhook`, `http`, `kaleyra_sms`, `kaleyra_whatsapp`, \
+             `pinpoint_sms`, `inbox`",
         ),
         (r#"{"url":"http://a/"}"#, "missing field `kind`"),
         (r#"{"kind":"webhook"}"#, "missing field `url`"),
@@ -175,6 +176,9 @@ fn nothing_secret_is_in_the_debug_of_settings() {
 
 #[test]
 fn every_kind_is_listed() {
-    assert_eq!(ProviderSettings::KINDS, ["smtp", "webhook", "http", "inbox"]);
+    assert_eq!(
+        ProviderSettings::KINDS,
+        ["smtp", "webhook", "http", "kaleyra_sms", "kaleyra_whatsapp", "pinpoint_sms", "inbox"]
+    );
     assert_eq!(parse(r#"{"kind":"inbox"}"#).unwrap().kind(), "inbox");
 }

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use watchword_delivery::registry::ProviderSettings;
-
 use super::super::tree::{Node, Origin, Value};
 use super::section::{Section, Set, Translated};
 
@@ -62,7 +60,6 @@ const BUNDLED: [(&str, &[Setting]); 4] = [
     (
         "pinpoint_sms",
         &[
-            ("application_id", Text),
             ("access_key", Text),
             ("secret_key", Text),
             ("region", Text),
@@ -85,6 +82,9 @@ const WEBHOOK: [Setting; 7] = [
     ("max_otp_len", Whole),
 ];
 
+const NO_PINPOINT: &str =
+    "has no effect any more: Amazon Pinpoint has ended, and messages go through AWS End User Messaging";
+
 /// Templates that come with the product, for when nobody has put them beside it.
 const SUPPLIED: [(&str, &str); 2] =
     [("static/smtp.tpl", include_str!("smtp.tpl")), ("static/sms.txt", include_str!("sms.txt"))];
@@ -97,17 +97,17 @@ const MOST_TIMEOUT: u64 = 300_000;
 pub(super) fn bundled(mut providers: Section, out: &mut Translated) {
     for (name, settings) in BUNDLED {
         let Some(mut section) = providers.child(name, out) else { continue };
-        if !is_enabled(&mut section, out) {
-            skip(&mut section, settings);
-        } else if !ProviderSettings::KINDS.contains(&name) {
-            let text = "this provider is not there yet: set `enabled = false` here to do without it";
-            out.problem(&section.origin, &section.path, text);
-            skip(&mut section, settings);
-        } else {
+        let enabled = is_enabled(&mut section, out);
+        if name == "pinpoint_sms" {
+            pinpoint(&mut section, enabled, out);
+        }
+        if enabled {
             provider(&mut section, name, name, settings, out);
-            if name == "smtp" {
-                smtp(&section, out);
-            }
+        } else {
+            skip(&mut section, settings);
+        }
+        if enabled && name == "smtp" {
+            smtp(&section, out);
         }
         section.finish(out);
     }
@@ -196,6 +196,13 @@ fn template_node(Set { text, origin }: Set) -> Node {
     }
     let absolute = std::path::absolute(&text).ok().and_then(|path| path.into_os_string().into_string().ok());
     Node { value: Value::Text(absolute.unwrap_or(text)), origin }
+}
+
+/// What belongs to a service that is no more.
+fn pinpoint(section: &mut Section, enabled: bool, out: &mut Translated) {
+    if let Some(Set { origin, .. }) = section.text("application_id", out).filter(|_| enabled) {
+        out.warn(&origin, &section.key("application_id"), NO_PINPOINT);
+    }
 }
 
 /// What our kind says otherwise where nothing is said.

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use watchword_core::delivery::BodyFormat;
+use watchword_delivery::pinpoint_sms::MessageType;
 
 use super::*;
 
@@ -103,18 +104,108 @@ fn without_a_store_of_ours_it_says_which_setting_is_meant_and_what_to_do() {
     assert_eq!(config.store.url, StoreUrl::Sqlite("/tmp/y.db".into()));
 }
 
+/// Every setting that their SMS and WhatsApp providers have.
+const MESSENGERS: &str = "
+[providers.kaleyra_sms]
+enabled = true
+template = \"static/sms.txt\"
+sender = \"SHOPCO\"
+sid = \"HXIN1700000000IN\"
+api_key = \"kaleyra-key\"
+sms_entity_id = 1201159000000000000
+sms_template_id = \"1207161000000000000\"
+default_phone_code = \"+91\"
+max_conns = \"4\"
+timeout = \"7s\"
+[providers.kaleyra_whatsapp]
+enabled = true
+sender = \"919876500000\"
+sid = \"HXIN1700000000IN\"
+api_key = \"kaleyra-key\"
+default_phone_code = \"+91\"
+template_name = \"otp\"
+timeout = \"500ms\"
+[providers.pinpoint_sms]
+enabled = true
+application_id = \"0123456789abcdef\"
+access_key = \"AKIAIOSFODNN7EXAMPLE\"
+secret_key = \"aws-secret\"
+region = \"ap-south-1\"
+sms_sender_id = \"SHOPCO\"
+sms_entity_id = \"1201159000000000000\"
+sms_template_id = \"1207161000000000000\"
+sms_message_type = \"PROMOTIONAL\"
+default_phone_code = 91
+";
+
 #[test]
-fn a_provider_that_is_not_there_yet_is_named() {
-    for provider in ["kaleyra_sms", "kaleyra_whatsapp", "pinpoint_sms"] {
-        let section = format!("{THEIRS}[providers.{provider}]\nenabled = true\n");
-        assert_eq!(
-            read(&[&section], &[STORE]).unwrap_err(),
-            [format!(
-                "config.toml:8: providers.{provider}: this provider is not there yet: set `enabled = false` here to do \
-                 without it"
-            )]
+fn their_sms_and_whatsapp_providers_are_ours_with_every_setting() {
+    let config = read(&[&format!("{THEIRS}{MESSENGERS}")], &[STORE]).unwrap();
+    let of = |name| &config.providers[&id(name)];
+    let ProviderSettings::KaleyraSms(sms) = &of("kaleyra_sms").settings else { panic!() };
+    assert_eq!(
+        (sms.api_key.expose(), &*sms.sid, &*sms.sender),
+        ("kaleyra-key", "HXIN1700000000IN", "SHOPCO")
+    );
+    assert_eq!(
+        [&sms.sms_entity_id, &sms.sms_template_id, &sms.default_phone_code].map(Option::as_deref),
+        [Some("1201159000000000000"), Some("1207161000000000000"), Some("+91")]
+    );
+    assert_eq!((sms.max_conns, sms.base_url.as_deref()), (4, None));
+    assert_eq!(of("kaleyra_sms").provider.timeout(), Duration::from_secs(7));
+    assert!(config.messages[&id("kaleyra_sms")].body.as_ref().unwrap().source.contains("{{ .OTP }}"));
+
+    let ProviderSettings::KaleyraWhatsapp(chat) = &of("kaleyra_whatsapp").settings else { panic!() };
+    assert_eq!([&*chat.sid, &chat.sender, &chat.template_name], ["HXIN1700000000IN", "919876500000", "otp"]);
+    assert_eq!(chat.default_phone_code.as_deref(), Some("+91"));
+    assert_eq!(of("kaleyra_whatsapp").provider.timeout(), Duration::from_secs(3), "as there, under a second");
+
+    let ProviderSettings::PinpointSms(aws) = &of("pinpoint_sms").settings else { panic!() };
+    assert_eq!(
+        (aws.access_key.expose(), aws.secret_key.expose(), &*aws.region),
+        ("AKIAIOSFODNN7EXAMPLE", "aws-secret", "ap-south-1")
+    );
+    assert_eq!(
+        [&aws.sms_sender_id, &aws.sms_entity_id, &aws.sms_template_id, &aws.default_phone_code]
+            .map(Option::as_deref),
+        [Some("SHOPCO"), Some("1201159000000000000"), Some("1207161000000000000"), Some("91")]
+    );
+    assert_eq!((aws.sms_message_type, &aws.application_id), (MessageType::Promotional, &None));
+    assert_eq!(
+        config.warnings,
+        [
+            "config.toml:30: providers.pinpoint_sms.application_id: has no effect any more: Amazon Pinpoint has ended, and \
+          messages go through AWS End User Messaging"
+        ]
+    );
+}
+
+#[test]
+fn what_their_sms_and_whatsapp_providers_need_is_asked_for() {
+    for (provider, setting, value) in [
+        ("kaleyra_sms", "sender", "SHOPCO"),
+        ("kaleyra_whatsapp", "template_name", "otp"),
+        ("pinpoint_sms", "region", "ap-south-1"),
+        ("pinpoint_sms", "access_key", "AKIAIOSFODNN7EXAMPLE"),
+        ("pinpoint_sms", "secret_key", "aws-secret"),
+    ] {
+        let emptied =
+            MESSENGERS.replacen(&format!("{setting} = \"{value}\""), &format!("{setting} = \"\""), 1);
+        let found = read(&[&format!("{THEIRS}{emptied}")], &[STORE]).unwrap_err();
+        let [only] = &found[..] else { panic!("{found:#?}") };
+        assert!(
+            only.ends_with(&format!(": providers.{provider}.{setting}: is needed and not set")),
+            "{only}"
         );
     }
+    let other = MESSENGERS.replace("PROMOTIONAL", "URGENT").replacen("HXIN1700000000IN", "../x", 1);
+    assert_eq!(
+        read(&[&format!("{THEIRS}{other}")], &[STORE]).unwrap_err(),
+        [
+            "config.toml:12: providers.kaleyra_sms.sid: must be letters and digits, like HXIN1700000000IN",
+            "config.toml:37: providers.pinpoint_sms.sms_message_type: must be one of `TRANSACTIONAL`, `PROMOTIONAL`"
+        ]
+    );
 }
 
 #[test]

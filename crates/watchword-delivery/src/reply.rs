@@ -9,44 +9,49 @@ use serde_json::Value;
 const MESSAGE_ID_BYTES: usize = 128;
 
 /// Bytes of an error's code, and how many digits one may have: telephone numbers have more.
-const CODE_BYTES: usize = 40;
+const CODE_BYTES: usize = 64;
 const CODE_DIGITS: usize = 6;
 
 /// A place in a JSON document: names of fields, and numbers of list items from 0, between dots.
 #[derive(Clone, Debug)]
-pub(super) struct Path(Vec<String>);
+pub(crate) struct Path(Vec<String>);
 
 impl Path {
     /// What is wrong with a text that is no path.
-    pub(super) const WRONG: &'static str = "names no place in a reply; write it like messages.0.status";
+    pub(crate) const WRONG: &'static str = "names no place in a reply; write it like messages.0.status";
+
+    /// A place that is known when the program is written.
+    pub(crate) fn of(parts: &[&'static str]) -> Self {
+        Self(parts.iter().map(|part| (*part).to_owned()).collect())
+    }
 
     /// `None`: it is none.
-    pub(super) fn new(text: &str) -> Option<Self> {
+    pub(crate) fn new(text: &str) -> Option<Self> {
         let parts: Vec<String> = text.split('.').map(str::to_owned).collect();
         (!parts.iter().any(String::is_empty)).then_some(Self(parts))
     }
 }
 
 /// A body, or its first 64 KiB.
-pub(super) struct ReplyBody {
+pub(crate) struct ReplyBody {
     bytes: Vec<u8>,
     json: OnceCell<Option<Value>>,
 }
 
 /// What is at a place of a body, other than null.
 #[derive(Clone, Copy)]
-pub(super) struct Found<'a>(&'a Value);
+pub(crate) struct Found<'a>(&'a Value);
 
 impl ReplyBody {
-    pub(super) const fn new(bytes: Vec<u8>) -> Self {
+    pub(crate) const fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, json: OnceCell::new() }
     }
 
-    pub(super) fn contains(&self, text: &str) -> bool {
+    pub(crate) fn contains(&self, text: &str) -> bool {
         self.bytes.windows(text.len()).any(|window| window == text.as_bytes())
     }
 
-    pub(super) fn field(&self, path: &Path) -> Option<Found<'_>> {
+    pub(crate) fn field(&self, path: &Path) -> Option<Found<'_>> {
         let json = self.json.get_or_init(|| serde_json::from_slice(&self.bytes).ok()).as_ref();
         let found = path.0.iter().try_fold(json?, |value, part| match value {
             Value::Object(object) => object.get(part),
@@ -57,7 +62,7 @@ impl ReplyBody {
     }
 
     /// The service's id of the message, where it looks like one.
-    pub(super) fn message_id(&self, path: &Path) -> Option<String> {
+    pub(crate) fn message_id(&self, path: &Path) -> Option<String> {
         let id = self.field(path)?.scalar()?;
         let is_id =
             (1..=MESSAGE_ID_BYTES).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
@@ -65,27 +70,37 @@ impl ReplyBody {
     }
 
     /// A code that can be shown to operators: too short for a telephone number, and without `secret`.
-    pub(super) fn code(&self, path: &Path, secret: &str) -> Option<String> {
+    pub(crate) fn code(&self, path: &Path, secret: &str) -> Option<String> {
         let code = self.field(path)?.scalar()?;
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        let digits = code.bytes().filter(u8::is_ascii_digit).count();
-        let can_be_shown = (1..=CODE_BYTES).contains(&code.len())
-            && code.bytes().all(is_plain)
-            && digits <= CODE_DIGITS
-            && !code.contains(secret);
-        can_be_shown.then(|| code.into_owned())
+        can_be_shown(&code, secret).then(|| code.into_owned())
     }
+}
+
+/// Whether a service's word looks like a code: no sentence, too few digits for a telephone number, and without `secret`.
+pub(crate) fn can_be_shown(code: &str, secret: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let digits = code.bytes().filter(u8::is_ascii_digit).count();
+    (1..=CODE_BYTES).contains(&code.len())
+        && code.bytes().all(is_plain)
+        && digits <= CODE_DIGITS
+        && !code.contains(secret)
 }
 
 impl<'a> Found<'a> {
     /// The text of what is no list and no object.
-    pub(super) fn scalar(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn scalar(self) -> Option<Cow<'a, str>> {
         match self.0 {
             Value::String(text) => Some(Cow::Borrowed(text)),
             Value::Number(number) => Some(Cow::Owned(number.to_string())),
             Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         }
+    }
+
+    /// The field of this name in each object of a list.
+    pub(crate) fn each(self, field: &str) -> impl Iterator<Item = Found<'a>> {
+        let list = self.0.as_array().map_or(&[][..], Vec::as_slice);
+        list.iter().filter_map(move |item| item.get(field).map(Found))
     }
 }
 
@@ -160,7 +175,7 @@ mod tests {
         ] {
             assert_eq!(body(json).code(&path("code"), "4321").as_deref(), expected, "{json}");
         }
-        assert!(body(&format!(r#"{{"code":"{}"}}"#, "x".repeat(41))).code(&path("code"), "4321").is_none());
+        assert!(body(&format!(r#"{{"code":"{}"}}"#, "x".repeat(65))).code(&path("code"), "4321").is_none());
     }
 
     #[test]

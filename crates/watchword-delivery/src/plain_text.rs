@@ -1,0 +1,37 @@
+//! Messages as text, for media that show what they get as it is.
+
+use std::borrow::Cow;
+
+use watchword_core::delivery::{BodyFormat, Message};
+
+/// Characters of a line of a mail's text part.
+const MAIL_WIDTH: usize = 76;
+
+/// Longer than any message by SMS: its lines stay as they are.
+const ENDLESS: usize = 10_000;
+
+/// What a person reads where mail is not shown as HTML: links at the end, tables line by line. `None`: it can't be told.
+pub(crate) fn of_mail(html: &str) -> Option<String> {
+    of_html(html, MAIL_WIDTH)
+}
+
+/// The body of a message, without markup.
+pub(crate) fn of(message: &Message) -> Cow<'_, str> {
+    match message.format {
+        BodyFormat::Text => Cow::Borrowed(&message.body),
+        BodyFormat::Html => {
+            let text = of_html(&message.body, ENDLESS).map(|text| text.trim_end().to_owned());
+            text.map_or(Cow::Borrowed(&message.body), Cow::Owned)
+        }
+    }
+}
+
+fn of_html(html: &str, width: usize) -> Option<String> {
+    html2text::config::plain_no_decorate()
+        .link_footnotes(true)
+        .no_link_wrapping()
+        .raw_mode(true)
+        .allow_width_overflow()
+        .string_from_read(html.as_bytes(), width)
+        .ok()
+}
