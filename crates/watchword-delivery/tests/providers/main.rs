@@ -12,6 +12,7 @@ mod http_replies;
 mod http_requests;
 mod http_settings;
 mod inbox;
+mod kaleyra;
 mod probe;
 mod raw_server;
 mod receiver;
