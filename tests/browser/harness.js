@@ -1,8 +1,9 @@
 // What these tests stand on: the server as `watchword dev` runs it, a real browser, and an application's page to put the plugin in.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 const program = process.env.WATCHWORD ?? new URL("../../target/debug/watchword", import.meta.url).pathname;
@@ -72,8 +73,9 @@ class Server {
   }
 }
 
-export function startBrowser() {
+export function startBrowser(options = {}) {
   return chromium.launch({
+    ...options,
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
@@ -117,4 +119,13 @@ export async function listen(server) {
       server.close();
     },
   };
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe finds wrong with a page or a frame, one line each. Frames of other sites are looked at on their own. */
+export async function complaintsOfAxe(frame) {
+  await frame.evaluate(axe);
+  const { violations } = await frame.evaluate(() => window.axe.run(document, { iframes: false }));
+  return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.target.join(" ")}`));
 }

@@ -1,63 +1,22 @@
 // The inbox page of `watchword dev`, in a real browser: messages appear as they come, on a phone, in both colour schemes.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { longest, openPage, phone, screenshots, startBrowser, startServer } from "./harness.js";
 
-const program = process.env.WATCHWORD ?? new URL("../../target/debug/watchword", import.meta.url).pathname;
-const screenshots = new URL("../../build/screenshots/", import.meta.url).pathname;
-const phone = { width: 390, height: 844 };
-const longest = 20_000;
-
-let server, origin, browser;
+let server, browser;
 
 before(async () => {
-  mkdirSync(screenshots, { recursive: true });
-  server = spawn(program, ["dev", "--listen", "127.0.0.1:0"], {
-    env: { ...process.env, WATCHWORD_ADMIN__LISTEN: "127.0.0.1:0" },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  origin = await new Promise((resolve, reject) => {
-    let printed = "";
-    server.stdout.on("data", (chunk) => {
-      printed += chunk;
-      const found = printed.match(/(http:\/\/127\.0\.0\.1:\d+)\/dev\/inbox/);
-      if (found) resolve(found[1]);
-    });
-    server.on("exit", (code) => reject(new Error(`the server ended with ${code}:\n${printed}`)));
-  });
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  server = await startServer();
+  browser = await startBrowser();
 });
 
 after(async () => {
   await browser?.close();
-  server?.kill("SIGTERM");
+  server?.stop();
 });
 
-async function ask(id, fields) {
-  const reply = await fetch(`${origin}/api/otp/${id}`, {
-    method: "PUT",
-    headers: { authorization: `Basic ${btoa("dev:dev")}` },
-    body: new URLSearchParams({ provider: "inbox", ...fields }),
-  });
-  assert.equal(reply.status, 200);
-  return (await reply.json()).data.otp;
-}
-
-async function open(colorScheme) {
-  const context = await browser.newContext({ viewport: phone, deviceScaleFactor: 2, colorScheme });
-  const page = await context.newPage();
-  const complaints = [];
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("request", (request) => request.url().startsWith(origin) || request.url().startsWith("data:") || complaints.push(`loads ${request.url()}`));
-  await page.goto(`${origin}/dev/inbox`);
-  return { page, complaints, close: () => context.close() };
-}
+const ask = async (id, fields) => (await server.ask(id, fields)).otp;
+const open = (colorScheme) => openPage(browser, `${server.origin}/dev/inbox`, { deviceScaleFactor: 2, colorScheme });
 
 for (const scheme of ["light", "dark"]) {
   test(`a message appears without reloading, newest first, in ${scheme}`, async () => {
@@ -92,23 +51,15 @@ test("what a message says is text, never markup", async () => {
 
 test("before the first message the page says how to get one", async () => {
   // Another server, for this one has messages by now.
-  const fresh = spawn(program, ["dev", "--listen", "127.0.0.1:0"], { env: { ...process.env, WATCHWORD_ADMIN__LISTEN: "127.0.0.1:0" }, stdio: ["ignore", "pipe", "inherit"] });
+  const fresh = await startServer();
+  const { page, complaints, close } = await openPage(browser, `${fresh.origin}/dev/inbox`);
   try {
-    const url = await new Promise((resolve) => {
-      let printed = "";
-      fresh.stdout.on("data", (chunk) => {
-        printed += chunk;
-        const found = printed.match(/(http:\/\/127\.0\.0\.1:\d+\/dev\/inbox)/);
-        if (found) resolve(found[1]);
-      });
-    });
-    const page = await browser.newPage({ viewport: phone });
-    await page.goto(url);
-    await page.locator("#empty pre").waitFor({ timeout: longest });
+    await page.locator("#empty pre").waitFor();
     assert.match(await page.locator("#empty pre").textContent(), /curl -u dev:dev -X PUT/);
     await page.screenshot({ path: `${screenshots}inbox-empty.png` });
-    await page.close();
+    assert.deepEqual(complaints, []);
   } finally {
-    fresh.kill("SIGTERM");
+    await close();
+    fresh.stop();
   }
 });
