@@ -1,0 +1,4 @@
+-- The one of that vid, while it is kept.
+
+local one = load(take())
+return one and now < garbage_at(one) and verification_reply(one)

@@ -1,0 +1,3 @@
+-- The keys registered.
+
+return redis.call('SMEMBERS', base .. 'keys')

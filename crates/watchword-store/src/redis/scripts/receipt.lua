@@ -1,0 +1,15 @@
+-- Adds a provider's later word to the record of its message, in whichever of these partitions it is.
+
+local provider, message_id, told = take(), take(), take()
+
+for _, partition in ipairs(KEYS) do
+    base = partition
+    local id = redis.call('GET', message_key(provider, message_id))
+    local delivery = id and load_delivery(id)
+    if delivery and not is_open(delivery) then
+        delivery.attempts[#delivery.attempts + 1] = told
+        write_delivery(delivery)
+        return 1
+    end
+end
+return 0

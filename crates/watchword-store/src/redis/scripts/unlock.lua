@@ -1,0 +1,8 @@
+-- Forgets the wrong guesses of some subjects. Gives back how many had any.
+
+local namespace = take()
+local forgotten = 0
+for _, subject in ipairs(take_list(take)) do
+    forgotten = forgotten + redis.call('DEL', count_key(namespace, subject))
+end
+return forgotten
