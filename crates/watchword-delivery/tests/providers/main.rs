@@ -13,6 +13,7 @@ mod http_requests;
 mod http_settings;
 mod inbox;
 mod kaleyra;
+mod pinpoint_sms;
 mod probe;
 mod raw_server;
 mod receiver;

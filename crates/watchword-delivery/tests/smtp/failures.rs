@@ -62,9 +62,9 @@ async fn a_server_that_never_answers_is_given_up_in_time() {
         ("END", Outcome::Unknown { detail: "no answer in time at the end of the message".to_owned() }),
     ] {
         let server = MailServer::start(&json!({"script": [[step, "hang"]]}));
-        let settings = SmtpSettings { timeout: Some(Duration::from_secs(1)), ..server.settings() };
+        let settings = SmtpSettings { timeout: Some(Duration::from_secs(2)), ..server.settings() };
         let provider = provider(settings);
-        assert_eq!(provider.timeout(), Duration::from_secs(1));
+        assert_eq!(provider.timeout(), Duration::from_secs(2));
         // `send` of the sample sees to it that this comes within the timeout.
         assert_eq!(sample().send(&*provider).await, outcome, "{step}");
         // What is half said is not gone on with.
