@@ -98,11 +98,12 @@ export async function openPage(browser, url, { origins = [], ...options } = {}) 
   return { page, complaints, close: () => context.close() };
 }
 
-/** Serves these replies by path on a free port, as an origin (and site) other than the server's. */
+/** Serves these replies by path on a free port, as an origin (and site) other than the server's: HTML, or `[text, its type]`. */
 export async function startApplication(replies) {
   const application = createServer((request, response) => {
     const reply = replies[new URL(request.url, "http://x").pathname];
-    response.writeHead(reply === undefined ? 404 : 200, { "content-type": "text/html; charset=utf-8" }).end(reply);
+    const [text, type] = Array.isArray(reply) ? reply : [reply, "text/html"];
+    response.writeHead(text === undefined ? 404 : 200, { "content-type": `${type}; charset=utf-8` }).end(text);
   });
   return listen(application);
 }

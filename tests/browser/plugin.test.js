@@ -314,6 +314,23 @@ test("names are percent-encoded; without both it says what is missing", async ()
   await close();
 });
 
+test("a server below a path is found by the script's whole address", async () => {
+  const [style, script] = await Promise.all(["/static/otp.css", "/static/otp.js"].map(async (path) => (await fetch(server.origin + path)).text()));
+  const below = await startApplication({
+    "/": pageWith("/gate/way"),
+    "/gate/way/static/otp.js": [script, "text/javascript"],
+    "/gate/way/static/otp.css": [style, "text/css"],
+    "/gate/way/otp/dev/plugin-1": "<!doctype html><title>Below</title>",
+  });
+  const { page, complaints, close } = await openPage(browser, below.origin);
+  await page.click("#open");
+  await page.locator("#otpgateway-frame-spinner").waitFor({ state: "detached" });
+  assert.equal(await page.evaluate(() => document.getElementById("otpgateway-frame").contentDocument.title), "Below");
+  assert.deepEqual(complaints, []);
+  await close();
+  below.stop();
+});
+
 test("an OTPGateway that exists is left alone; without its id the script says how to load it", async () => {
   const taken = await open("/taken");
   assert.equal(await taken.page.evaluate(() => OTPGateway), "mine");

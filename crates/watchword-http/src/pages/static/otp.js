@@ -6,11 +6,14 @@
   if (Object.prototype.hasOwnProperty.call(window, "OTPGateway")) return;
 
   var script = document.querySelector("script#otpgateway-script[src]");
-  var origin = script ? new URL(script.src).origin : "null";
+  var source = script && new URL(script.src);
+  var origin = source ? source.origin : "null";
   if (origin === "null") {
     throw new Error('otpgateway: load otp.js with <script id="otpgateway-script" src="https://SERVER/static/otp.js">');
   }
 
+  // Some reach this server below a path.
+  var base = origin + (/^(.*)\/static\/otp\.js$/.exec(source.pathname) || ["", ""])[1];
   var texts = {
     en: ["Verification", "Close"],
     hi: ["सत्यापन", "बंद करें"],
@@ -18,7 +21,7 @@
   };
   var current = null;
 
-  var style = element("link", { rel: "stylesheet", href: origin + "/static/otp.css" });
+  var style = element("link", { rel: "stylesheet", href: base + "/static/otp.css" });
   (document.head || document.documentElement).appendChild(style);
 
   function element(name, attributes, ...children) {
@@ -62,7 +65,7 @@
       title: label,
       allow: "otp-credentials",
       referrerpolicy: "no-referrer",
-      src: origin + "/otp/" + encodeURIComponent(namespace) + "/" + encodeURIComponent(id) + "?view=popup",
+      src: base + "/otp/" + encodeURIComponent(namespace) + "/" + encodeURIComponent(id) + "?view=popup",
     });
     var spinner = element("div", { id: "otpgateway-frame-spinner", "aria-hidden": "true" });
     var button = element("button", { id: "otpgateway-close", type: "button", "aria-label": texts[language][1] });
