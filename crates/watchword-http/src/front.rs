@@ -5,6 +5,7 @@
 
 mod body;
 mod client;
+mod rate;
 mod request_id;
 
 use std::fmt;
@@ -12,7 +13,7 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::Request;
@@ -20,6 +21,7 @@ use axum::response::Response;
 use futures::future::{BoxFuture, Either, select};
 use futures::{FutureExt, poll};
 use http::HeaderMap;
+use http::request::Parts;
 use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use tracing::field::Empty;
@@ -30,6 +32,7 @@ use watchword_core::time::Timestamp;
 
 pub(crate) use body::BodyError;
 pub(crate) use client::Peer;
+use rate::Rates;
 use request_id::{RequestId, RequestIds, X_REQUEST_ID};
 
 /// How much one node takes on at once.
@@ -82,6 +85,9 @@ struct Shared {
     permits: Semaphore,
     ids: RequestIds,
     in_hand: AtomicUsize,
+    rates: Rates,
+    /// Whether it was told that a proxy's clients are not limited.
+    told_of_proxy: AtomicBool,
 }
 
 impl Front {
@@ -95,7 +101,8 @@ impl Front {
         let settings = settings.into();
         let permits = Semaphore::new(settings.limits.max_concurrent.min(Semaphore::MAX_PERMITS));
         let (ids, in_hand) = (RequestIds::new(random), AtomicUsize::new(0));
-        Self(Arc::new(Shared { clock, observer, settings, permits, ids, in_hand }))
+        let (rates, told_of_proxy) = (Rates::default(), AtomicBool::new(false));
+        Self(Arc::new(Shared { clock, observer, settings, permits, ids, in_hand, rates, told_of_proxy }))
     }
 
     /// Requests that came and have no answer yet, those that wait for their message to go out included.
@@ -247,6 +254,27 @@ impl Exchange<'_> {
     #[allow(dead_code, reason = "for dialects whose limits count by it")]
     pub(crate) fn client(&self) -> Option<IpAddr> {
         self.client
+    }
+
+    /// Counts the request against its client's `per_minute`; 0: there is no limit. Clients behind a proxy that nobody told us of
+    /// can't be told apart, and are not counted.
+    ///
+    /// # Errors
+    /// It is one too many; how long until the next is let in.
+    pub(crate) fn take_turn(&self, parts: &Parts, per_minute: u32) -> Result<(), Duration> {
+        let (Some(client), 1..) = (self.client, per_minute) else { return Ok(()) };
+        let Shared { settings, rates, told_of_proxy, .. } = self.front;
+        let peer = parts.extensions.get().map_or(client, |Peer(peer)| *peer);
+        if client::is_unknown_proxy(peer, &parts.headers, &settings.trusted_proxies) {
+            if !told_of_proxy.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    proxy = %peer,
+                    "pages are not limited for clients behind this proxy, for they can't be told apart; name it in server.trusted_proxies"
+                );
+            }
+            return Ok(());
+        }
+        rates.take(client, per_minute, self.arrived)
     }
 
     /// The time now.

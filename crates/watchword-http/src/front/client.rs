@@ -28,6 +28,18 @@ pub(super) fn address(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
     Some(forwarded(peer, request.headers(), trusted))
 }
 
+/// Whether the other end looks like a proxy that nobody told us of: near, and it hands on whom it speaks for. Its clients can't be
+/// told apart.
+pub(super) fn is_unknown_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
+    let peer = peer.to_canonical();
+    let is_near = match peer {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
+        IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
+    };
+    let speaks_for_another = headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED);
+    is_near && speaks_for_another && !is_trusted(trusted, peer)
+}
+
 fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }

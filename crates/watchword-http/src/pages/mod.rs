@@ -28,9 +28,9 @@ use thiserror::Error;
 
 pub(crate) use files::StaticFile;
 pub(crate) use languages::Language;
-pub(crate) use page::{AddressPage, CodePage, InputKind, Message, MessagePage, Notice, Page, Site};
-pub(crate) use policy::page_response;
+pub(crate) use page::{AddressPage, CodePage, InputKind, Message, MessagePage, Notice, Page, Place};
 pub use policy::{FrameAncestor, ImageUrl};
+pub(crate) use policy::{page_response, policy};
 
 use files::StaticFiles;
 use folder::Overrides;
@@ -75,7 +75,7 @@ impl Pages {
     /// The pages as they come with Watchword.
     pub fn built_in(look: Look) -> Self {
         #[expect(clippy::expect_used, reason = "a test renders each of them")]
-        Self::over(Overrides::default(), look).expect("the built-in pages are sound")
+        Self::over(&Overrides::default(), look).expect("the built-in pages are sound")
     }
 
     /// The pages with those files in `folder` in place of the built-in ones: `layout.html`, `code.html`, `address.html`,
@@ -84,14 +84,16 @@ impl Pages {
     /// # Errors
     /// Everything that is wrong with them: each template is tried with every kind of content.
     pub fn with_folder(folder: &Path, look: Look) -> Result<Self, Vec<PagesError>> {
-        Self::over(Overrides::read(folder)?, look)
+        let overrides = Overrides::read(folder)?;
+        let pages = Self::over(&overrides, look)?;
+        pages.templates.try_out(&pages.languages, &overrides)?;
+        Ok(pages)
     }
 
-    fn over(overrides: Overrides, look: Look) -> Result<Self, Vec<PagesError>> {
-        let languages = Languages::new(&overrides)?;
+    fn over(overrides: &Overrides, look: Look) -> Result<Self, Vec<PagesError>> {
+        let languages = Languages::new(overrides)?;
         let built_in = Templates::new(&Overrides::default(), &languages);
-        let templates = Templates::new(&overrides, &languages)?;
-        templates.try_out(&languages, &overrides)?;
+        let templates = Templates::new(overrides, &languages)?;
         let has_own = overrides.has_templates();
         Ok(Self {
             templates,
@@ -110,8 +112,8 @@ impl Pages {
     }
 
     /// The page as HTML. `None`: not even the built-in template can say it, which a test rules out.
-    pub(crate) fn render(&self, page: &Page<'_>, site: &Site<'_>, language: &Language) -> Option<String> {
-        let context = page.context(site, language, &self.look);
+    pub(crate) fn render(&self, page: &Page<'_>, place: &Place<'_>, language: &Language) -> Option<String> {
+        let context = page.context(place, language, &self.look);
         let name = page.template();
         let failure = match self.templates.render(name, &context) {
             Ok(html) => return Some(html),

@@ -7,7 +7,7 @@ use super::{ImageUrl, Look};
 
 /// Where a page stands: what its links and forms begin with, and who is asked about.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Site<'a> {
+pub(crate) struct Place<'a> {
     /// The path that all our paths begin with; mostly empty.
     pub(crate) base: &'a str,
     /// Whether it was opened by the plugin, in a frame.
@@ -258,10 +258,10 @@ impl<'a> Page<'a> {
     }
 
     /// What the template can say, in this language.
-    pub(super) fn context(&self, site: &Site<'a>, language: &'a Language, look: &'a Look) -> Context<'a> {
+    pub(super) fn context(&self, place: &Place<'a>, language: &'a Language, look: &'a Look) -> Context<'a> {
         let (title, own, notice) = match self {
-            Self::Code(page) => (verify(language, page.channel), page.own(site, language), page.notice),
-            Self::Address(page) => (verify(language, page.channel), page.own(site, language), page.notice),
+            Self::Code(page) => (verify(language, page.channel), page.own(place, language), page.notice),
+            Self::Address(page) => (verify(language, page.channel), page.own(place, language), page.notice),
             Self::Message(page) => {
                 let (title, own) = page.own(language);
                 (title, own, page.notice)
@@ -275,13 +275,13 @@ impl<'a> Page<'a> {
         let leads_on = !matches!(self, Self::Message(page) if !page.message.leads_on());
         Context {
             lang: language.tag(),
-            base: site.base,
-            popup: site.popup,
+            base: place.base,
+            popup: place.popup,
             logo_url: look.logo.as_ref().map(ImageUrl::as_str),
             favicon_url: look.favicon.as_ref().map_or(NO_FAVICON, ImageUrl::as_str),
-            namespace: site.namespace,
-            id: site.id,
-            page_path: if leads_on { site.page_path } else { "" },
+            namespace: place.namespace,
+            id: place.id,
+            page_path: if leads_on { place.page_path } else { "" },
             title,
             error,
             notice,
@@ -303,7 +303,7 @@ fn below(page_path: &str, name: &str) -> String {
 }
 
 impl<'a> CodePage<'a> {
-    fn own(&self, site: &Site<'a>, language: &Language) -> Own<'a> {
+    fn own(&self, place: &Place<'a>, language: &Language) -> Own<'a> {
         let description = match (self.description, self.to) {
             ("", "") => language.text("code_description_unsent", &[]).unwrap_or_default(),
             ("", to) => language.text("code_description", &[("to", &to)]).unwrap_or_default(),
@@ -312,7 +312,7 @@ impl<'a> CodePage<'a> {
         Own::Code {
             channel: self.channel,
             description,
-            status_path: below(site.page_path.split('?').next().unwrap_or_default(), "status"),
+            status_path: below(place.page_path.split('?').next().unwrap_or_default(), "status"),
             code: self.code,
             numeric: self.numeric,
             max_length: self.max_length,
@@ -326,7 +326,7 @@ impl<'a> CodePage<'a> {
 }
 
 impl<'a> AddressPage<'a> {
-    fn own(&self, site: &Site<'a>, language: &Language) -> Own<'a> {
+    fn own(&self, place: &Place<'a>, language: &Language) -> Own<'a> {
         let description = match self.description {
             "" => language.text("address_description", &[]).unwrap_or_default(),
             description => description.to_owned(),
@@ -340,8 +340,8 @@ impl<'a> AddressPage<'a> {
             channel: self.channel,
             address_name: self.address_name,
             description,
-            address_path: below(site.page_path, "address"),
-            status_path: below(site.page_path.split('?').next().unwrap_or_default(), "status"),
+            address_path: below(place.page_path, "address"),
+            status_path: below(place.page_path.split('?').next().unwrap_or_default(), "status"),
             to: self.to,
             input_type,
             autocomplete,

@@ -1,6 +1,6 @@
 //! Every kind of page with every kind of content: what templates are tried with before they are used.
 
-use super::page::{AddressPage, CodePage, InputKind, Message, MessagePage, Notice, Page, Site};
+use super::page::{AddressPage, CodePage, InputKind, Message, MessagePage, Notice, Page, Place};
 
 const CODE: CodePage<'static> = CodePage {
     channel: "E-mail",
@@ -28,7 +28,7 @@ const ADDRESS: AddressPage<'static> = AddressPage {
 };
 
 /// Each with the place where it stands.
-pub(super) fn samples() -> Vec<(Page<'static>, Site<'static>)> {
+pub(super) fn samples() -> Vec<(Page<'static>, Place<'static>)> {
     let mut pages = vec![
         Page::Code(CODE),
         Page::Code(CodePage { code: "123456", numeric: false, resend_in: Some(30), ..CODE }),
@@ -66,9 +66,9 @@ pub(super) fn samples() -> Vec<(Page<'static>, Site<'static>)> {
     pages.extend(messages.map(|message| Page::Message(MessagePage { message, notice: None })));
     let resent = Some(Notice::Resent);
     pages.push(Page::Message(MessagePage { message: Message::Verified { channel: "SMS" }, notice: resent }));
-    let site =
-        Site { base: "", popup: false, namespace: "app", id: "johns-id", page_path: "/otp/app/johns-id" };
+    let place =
+        Place { base: "", popup: false, namespace: "app", id: "johns-id", page_path: "/otp/app/johns-id" };
     let framed =
-        Site { base: "/verify", popup: true, page_path: "/verify/otp/app/johns-id?view=popup", ..site };
-    pages.into_iter().flat_map(|page| [(page, site), (page, framed), (page, Site::default())]).collect()
+        Place { base: "/verify", popup: true, page_path: "/verify/otp/app/johns-id?view=popup", ..place };
+    pages.into_iter().flat_map(|page| [(page, place), (page, framed), (page, Place::default())]).collect()
 }

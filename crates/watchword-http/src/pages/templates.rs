@@ -73,8 +73,8 @@ impl Templates {
     ) -> Result<(), Vec<PagesError>> {
         let (look, mut problems) = (Look::default(), Vec::new());
         for language in languages.all() {
-            for (page, site) in samples() {
-                let context = page.context(&site, language, &look);
+            for (page, place) in samples() {
+                let context = page.context(&place, language, &look);
                 if let Err(error) = self.render(page.template(), &context) {
                     let problem = problem(&error, overrides);
                     if !problems.contains(&problem) {

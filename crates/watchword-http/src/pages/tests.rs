@@ -14,8 +14,8 @@ fn every_page_is_whole_in_every_language_and_light() {
     let shared: usize =
         [include_str!("static/style.css"), include_str!("static/page.js")].map(str::len).iter().sum();
     for language in pages.languages.all() {
-        for (page, site) in samples() {
-            let html = pages.render(&page, &site, language).expect("a page");
+        for (page, place) in samples() {
+            let html = pages.render(&page, &place, language).expect("a page");
             let begin = format!("<!doctype html>\n<html lang=\"{}\" dir=\"ltr\">", language.tag());
             assert!(html.starts_with(&begin) && html.trim_end().ends_with("</html>"), "{html}");
             assert!(!html.contains("none") && !html.contains("{{") && !html.contains("{%"), "{html}");
@@ -29,13 +29,13 @@ fn every_page_is_whole_in_every_language_and_light() {
 fn what_a_value_says_is_text_wherever_it_stands() {
     let pages = Pages::built_in(Look::default());
     let evil = "\"'><script>alert(1)</script>&{{ 7*7 }}{code}";
-    let site = Site { namespace: evil, id: evil, page_path: "/otp/a/b", ..Site::default() };
+    let place = Place { namespace: evil, id: evil, page_path: "/otp/a/b", ..Place::default() };
     let language = pages.language(&HeaderMap::new());
     let code = match samples().remove(0).0 {
         Page::Code(page) => CodePage { channel: evil, description: evil, code: evil, ..page },
         _ => panic!("the first sample is the code's page"),
     };
-    let html = pages.render(&Page::Code(code), &site, language).unwrap();
+    let html = pages.render(&Page::Code(code), &place, language).unwrap();
     assert!(!html.contains("<script>") && !html.contains("49"), "{html}");
     let escaped = "&quot;&#39;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;{{ 7*7 }}{code}";
     assert!(html.matches(escaped).count() >= 5, "{html}");
@@ -72,7 +72,7 @@ fn an_operator_s_own_files_stand_in_for_ours() {
     let render = |wanted: &'static str| {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static(wanted));
-        pages.render(&page, &Site::default(), pages.language(&headers)).unwrap()
+        pages.render(&page, &Place::default(), pages.language(&headers)).unwrap()
     };
     assert_eq!(render("en"), "<p lang=en>expired: Over!</p>");
     assert_eq!(render("de-AT"), "<p lang=de>expired: Abgelaufen</p>");
@@ -125,7 +125,7 @@ fn a_template_that_fails_on_what_it_was_not_tried_with_gives_way_to_ours() {
     let pages = Pages::with_folder(folder.path(), Look::default()).unwrap();
     let page = Page::Message(MessagePage { message: Message::Expired, notice: None });
     let language = pages.language(&HeaderMap::new());
-    let render = |id| pages.render(&page, &Site { id, ..Site::default() }, language).unwrap();
+    let render = |id| pages.render(&page, &Place { id, ..Place::default() }, language).unwrap();
     assert_eq!(render("usual"), "mine");
     assert!(render("strange").contains("<h1>Session expired</h1>"));
 }

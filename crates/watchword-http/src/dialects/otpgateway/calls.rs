@@ -39,7 +39,10 @@ impl Api {
         let namespace = || self.callers.authenticate(&parts.headers);
         match operation {
             Operation::Root => Ok(ok("Watchword speaks otpgateway's API here.\n".into_response())),
-            Operation::NotFound => Err(Refusal::NotFound),
+            Operation::PageStatus => self.page_status(exchange, &parts).await,
+            Operation::Static => self.static_file(&parts),
+            // Pages say so themselves.
+            Operation::NotFound | Operation::Page(_) => Err(Refusal::NotFound),
             Operation::MethodNotAllowed => Err(Refusal::MethodNotAllowed),
             Operation::Health => self.health(exchange).await,
             Operation::Providers => {
@@ -158,10 +161,10 @@ fn id_segment(parts: &Parts) -> Option<&str> {
     rest.split('/').next()
 }
 
-fn success(data: &(impl Serialize + ?Sized)) -> Answer {
+pub(super) fn success(data: &(impl Serialize + ?Sized)) -> Answer {
     ok(json(StatusCode::OK, &Success::new(data)))
 }
 
-fn ok(response: Response) -> Answer {
+pub(super) fn ok(response: Response) -> Answer {
     Answer { response, outcome: "ok", cause: None }
 }

@@ -17,7 +17,7 @@ use super::wire::{Failure, FailureData};
 use crate::front::{Answer, BodyError};
 
 /// Seconds after which a caller may try again what failed for lack of room or of a store.
-const RETRY_SOON: u64 = 1;
+pub(super) const RETRY_SOON: u64 = 1;
 
 impl Refusal {
     /// The answer, as of `now`.
@@ -46,6 +46,7 @@ impl Refusal {
                 early(StatusCode::BAD_REQUEST, "body_broken", "The request body broke off.")
             }
             Self::Input(error) => early(StatusCode::BAD_REQUEST, "invalid_input", error),
+            Self::SessionExpired => early(StatusCode::BAD_REQUEST, "gone", "Session expired."),
             Self::Domain(error) => {
                 let response = words(&error, operation, now).into_response();
                 Answer { response, outcome: error.code(), cause: Some(error) }

@@ -29,7 +29,7 @@ const MAX_TTL: u32 = 31_536_000;
 /// The largest `max_attempts` and `max_generate`.
 const MAX_COUNT: u32 = 1_000_000;
 /// Bytes of a caller's own passcode.
-const MAX_OTP_BYTES: usize = 128;
+pub(super) const MAX_OTP_BYTES: usize = 128;
 /// Bytes of a description.
 const MAX_DESCRIPTION_BYTES: usize = 1_024;
 /// Bytes of an id, at least.

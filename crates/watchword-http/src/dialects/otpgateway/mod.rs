@@ -7,6 +7,7 @@ mod error;
 mod extra;
 mod map;
 mod message;
+mod page;
 mod parameters;
 mod refusal;
 mod settings;
@@ -28,10 +29,11 @@ pub use address::AddressRule;
 pub use message::{
     BuiltIn, Compose, MessageContext, MessagePart, MessageTemplateError, Templated, parse_template,
 };
-pub use settings::{Access, OtpgatewaySettings, ProviderProfile};
+pub use settings::{Access, OtpgatewaySettings, PageSettings, ProviderProfile};
 
 use crate::front::{Call, Front};
 use auth::Callers;
+use page::{PageCall, Site};
 
 /// The dialect's name in metrics and logs.
 pub const NAME: &str = "otpgateway";
@@ -53,6 +55,12 @@ enum Operation {
     Status,
     /// `DELETE /api/otp/{id}/status`
     Delete,
+    /// Pages, and their forms.
+    Page(PageCall),
+    /// `GET /otp/{ns}/{id}/status`
+    PageStatus,
+    /// `GET /static/{file}`
+    Static,
     /// A path that is not there.
     NotFound,
     /// A path with a method that it does not have.
@@ -69,6 +77,9 @@ impl Operation {
             Self::Check => "check",
             Self::Status => "status",
             Self::Delete => "delete",
+            Self::Page(call) => call.name(),
+            Self::PageStatus => "page_status",
+            Self::Static => "static",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
         }
@@ -84,6 +95,16 @@ pub fn router(engine: Engine, settings: Arc<OtpgatewaySettings>, front: Front) -
         .route("/api/otp", put(Operation::Start))
         .route("/api/otp/{id}", put(Operation::Start).post(Operation::Check))
         .route("/api/otp/{id}/status", post(Operation::Status).delete(Operation::Delete))
+        .route(
+            "/otp/{namespace}/{id}",
+            get(Operation::Page(PageCall::Code)).post(Operation::Page(PageCall::SubmitCode)),
+        )
+        .route(
+            "/otp/{namespace}/{id}/address",
+            get(Operation::Page(PageCall::Address)).post(Operation::Page(PageCall::SubmitAddress)),
+        )
+        .route("/otp/{namespace}/{id}/status", get(Operation::PageStatus))
+        .route("/static/{file}", get(Operation::Static))
         .fallback(Operation::NotFound)
         .method_not_allowed_fallback(Operation::MethodNotAllowed)
         .with_state(Arc::new(Api::new(engine, settings, front)))
@@ -105,6 +126,7 @@ struct Api {
     settings: Arc<OtpgatewaySettings>,
     root_url: String,
     callers: Callers,
+    site: Site,
     providers: HashMap<Box<str>, ProviderProfile>,
     /// The reply to `GET /api/providers`: their ids, sorted.
     provider_ids: Vec<String>,
@@ -122,10 +144,12 @@ impl Api {
             profiles.clone().map(|profile| profile.id.as_str().to_owned()).collect();
         provider_ids.sort_unstable();
         let timeout = settings.server_timeout;
+        let root_url = settings.root_url.trim_end_matches('/').to_owned();
         Self {
             engine,
             front,
-            root_url: settings.root_url.trim_end_matches('/').to_owned(),
+            site: Site::new(&root_url, &settings),
+            root_url,
             callers: Callers::new(&settings.namespaces),
             providers: profiles.map(|profile| (profile.id.as_str().into(), profile.clone())).collect(),
             provider_ids,
@@ -136,10 +160,14 @@ impl Api {
     }
 
     async fn answer(&self, operation: Operation, request: Request) -> Response {
-        let call = Call { dialect: NAME, name: operation.name(), broken: error::broken };
+        let broken = if matches!(operation, Operation::Page(_)) { page::broken } else { error::broken };
+        let call = Call { dialect: NAME, name: operation.name(), broken };
         let (entry, mut exchange) = self.front.enter(call, self.settings.server_timeout, &request);
         // In one place from here on: what passes it along moves a pointer, not kilobytes.
         let work = Box::pin(async {
+            if let Operation::Page(call) = operation {
+                return self.page(call, &mut exchange, request).await;
+            }
             match self.perform(operation, &mut exchange, request).await {
                 Ok(answer) => answer,
                 Err(refusal) => refusal.into_answer(operation, exchange.now()),

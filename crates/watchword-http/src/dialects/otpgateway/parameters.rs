@@ -26,10 +26,14 @@ pub(super) enum Name {
     MaxGenerate,
     SkipDelete,
     Extra,
+    /// Of a page's form.
+    Action,
+    /// How a page was opened.
+    View,
 }
 
 impl Name {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Provider,
         Self::To,
         Self::ChannelDescription,
@@ -40,6 +44,8 @@ impl Name {
         Self::MaxGenerate,
         Self::SkipDelete,
         Self::Extra,
+        Self::Action,
+        Self::View,
     ];
 
     /// On the wire.
@@ -55,6 +61,8 @@ impl Name {
             Self::MaxGenerate => "max_generate",
             Self::SkipDelete => "skip_delete",
             Self::Extra => "extra",
+            Self::Action => "action",
+            Self::View => "view",
         }
     }
 
@@ -104,6 +112,16 @@ impl<'a> Parameters<'a> {
             }
             Form::Other => parameters.add_pairs(query)?,
         }
+        Ok(parameters)
+    }
+
+    /// Reads the query alone.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn of_query(query: Option<&'a str>) -> Result<Self, InputError> {
+        let mut parameters = Self::default();
+        parameters.add_pairs(query.unwrap_or_default().as_bytes())?;
         Ok(parameters)
     }
 

@@ -52,6 +52,8 @@ pub(super) enum Refusal {
     Body(BodyError),
     /// Not with this input.
     Input(InputError),
+    /// A page asks about what is gone.
+    SessionExpired,
     /// The domain says no.
     Domain(DomainError),
 }

@@ -1,5 +1,6 @@
 //! What the dialect is told at start.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use watchword_core::verification::RouteName;
 
 use super::address::AddressRule;
 use super::message::{BuiltIn, Compose};
+use crate::pages::{FrameAncestor, Look, Pages};
 
 /// How the dialect behaves. The defaults are those of the wire contract of otpgateway, "Providers and config".
 #[derive(Clone, Debug)]
@@ -29,6 +31,32 @@ pub struct OtpgatewaySettings {
     pub default_max_generate: u32,
     /// How long a request may take. A message that must go out in it has 500 ms less.
     pub server_timeout: Duration,
+    /// The pages that people see.
+    pub pages: PageSettings,
+}
+
+/// How the pages behave.
+#[derive(Clone, Debug)]
+pub struct PageSettings {
+    /// What they look like and say.
+    pub pages: Arc<Pages>,
+    /// The sites that may frame the pages of a namespace; any may frame those of one that is not here.
+    pub frame_ancestors: BTreeMap<Namespace, Vec<FrameAncestor>>,
+    /// How long after a message the next can be asked for.
+    pub resend_cool_down: Duration,
+    /// Pages that one client may ask for in a minute; 0: no limit. Polls and static files are not counted.
+    pub requests_per_minute: u32,
+}
+
+impl Default for PageSettings {
+    fn default() -> Self {
+        Self {
+            pages: Arc::new(Pages::built_in(Look::default())),
+            frame_ancestors: BTreeMap::new(),
+            resend_cool_down: Duration::from_secs(30),
+            requests_per_minute: 120,
+        }
+    }
 }
 
 impl Default for OtpgatewaySettings {
@@ -41,6 +69,7 @@ impl Default for OtpgatewaySettings {
             default_max_attempts: 5,
             default_max_generate: 3,
             server_timeout: Duration::from_secs(5),
+            pages: PageSettings::default(),
         }
     }
 }

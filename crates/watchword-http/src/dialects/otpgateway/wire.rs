@@ -72,3 +72,9 @@ pub(super) struct Locked {
     pub(super) attempts: u32,
     pub(super) max_attempts: u32,
 }
+
+/// What a page is told that asks how its OTP is.
+#[derive(Serialize)]
+pub(super) struct PageStatus {
+    pub(super) closed: bool,
+}

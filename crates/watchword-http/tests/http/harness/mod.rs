@@ -1,6 +1,7 @@
 //! The dialect over the reference store, fake providers, and a clock that only the test moves.
 
 pub(crate) mod gate;
+pub(crate) mod page;
 pub(crate) mod wire;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use ipnet::IpNet;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -28,7 +30,7 @@ use watchword_core::ports::{Clock, Observer, Provider};
 use watchword_core::time::Timestamp;
 use watchword_core::verification::RouteName;
 use watchword_http::dialects::otpgateway::{self, Access, AddressRule, OtpgatewaySettings, ProviderProfile};
-use watchword_http::front::{Front, Limits};
+use watchword_http::front::{Front, FrontSettings, Limits};
 use watchword_testkit::deadline::within;
 use watchword_testkit::provider::FakeProvider;
 use watchword_testkit::random::SeededRandom;
@@ -58,6 +60,7 @@ pub(crate) struct App {
 /// What a test may want otherwise.
 pub(crate) struct Wishes {
     pub(crate) limits: Limits,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) settings: OtpgatewaySettings,
     pub(crate) guess: GuessRule,
     pub(crate) keys: Vec<[u8; 32]>,
@@ -70,6 +73,7 @@ impl Default for Wishes {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            trusted_proxies: Vec::new(),
             settings: settings(),
             guess: GuessRule::default(),
             keys: vec![[7; 32]],
@@ -108,7 +112,7 @@ impl App {
 
     /// As the test wishes.
     pub(crate) fn with(wishes: Wishes) -> Self {
-        let Wishes { limits, settings, guess, keys, store, clock, hook } = wishes;
+        let Wishes { limits, trusted_proxies, settings, guess, keys, store, clock, hook } = wishes;
         let tasks = Arc::new(TokioTasks::new());
         let answered = Arc::new(Answered::default());
         let random = Arc::new(SeededRandom::new(1));
@@ -132,7 +136,7 @@ impl App {
             Arc::clone(&clock) as Arc<dyn Clock>,
             &*random,
             Arc::clone(&answered) as Arc<dyn Observer>,
-            limits,
+            FrontSettings { limits, trusted_proxies, adopt_trace: None },
         );
         let router = otpgateway::router(engine.clone(), Arc::new(settings), front);
         Self { clock, store, tasks, answered, engine, router, smtp, sms, hook }
