@@ -91,7 +91,7 @@ export function demo(settings) {
       const headers = { "content-type": `${file[1]}; charset=utf-8`, "cache-control": "no-store" };
       if (pathname === "/") {
         // What a page needs to allow for the plugin.
-        headers["content-security-policy"] = `default-src 'self'; script-src 'self' ${watchword.origin}; style-src 'self' ${watchword.origin}; frame-src ${watchword.origin}`;
+        headers["content-security-policy"] = `default-src 'self'; script-src 'self' ${watchword.origin}; style-src 'self' ${watchword.origin}; frame-src ${watchword.origin}; img-src data:`;
         if (!visitorOf(request)) headers["set-cookie"] = welcome();
       }
       response.writeHead(200, headers).end(text.replaceAll("{{watchword}}", watchword.origin));

@@ -14,8 +14,9 @@
 
   if (window.parent !== window) {
     // Browsers don't heed `autofocus` in another site's frame. Where the frame has no focus, it is not for us to take it.
-    const first = document.querySelector("[autofocus]");
+    const first = document.querySelector("[autofocus], [data-focus]");
     if (first && document.hasFocus()) first.focus();
+    else if (first) window.addEventListener("focus", () => first.focus(), { once: true });
     // The page around this one sees no keys pressed here. Without the two names nobody takes it for "verified".
     window.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.isComposing) window.parent.postMessage({ otpgateway: "cancel" }, "*");
