@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use watchword_testkit::process::Process;
 
 use crate::support::{Receiver, Run, Server, client, run_in};
@@ -91,6 +95,8 @@ async fn its_mail_goes_out_as_configured_and_in_the_words_of_the_shipped_templat
         ("WATCHWORD_ADMIN__LISTEN", "127.0.0.1:0"),
         ("OTP_GATEWAY_APP__ADDRESS", "127.0.0.1:0"),
         ("OTP_GATEWAY_PROVIDERS__SMTP__PORT", &port),
+        // At its most talkative: what libraries work on is the message.
+        ("WATCHWORD_LOG__LEVEL", "trace"),
     ];
     let server = Server::as_otpgateway(&site.config, ("Shop", "shop-secret"), &environment);
     let reply = server.put("johns-id", &[("provider", "smtp"), ("to", "john@example.com")]).await;
@@ -110,6 +116,76 @@ async fn its_mail_goes_out_as_configured_and_in_the_words_of_the_shipped_templat
     assert!(html.contains(&link), "{link}\n{html}");
     assert!(mail["text"].as_str().unwrap().contains(&code), "a mail has a text part too");
     assert_eq!(server.check("johns-id", &code).await.0, 200);
+}
+
+/// What a request to a messaging service held.
+struct Asked {
+    path: String,
+    headers: HeaderMap,
+    body: String,
+}
+
+/// Stands in for Kaleyra and AWS alike: takes every message, and tells of it.
+async fn messaging_service() -> (String, mpsc::UnboundedReceiver<Asked>) {
+    let (sender, asked) = mpsc::unbounded_channel();
+    let take = move |uri: Uri, headers: HeaderMap, body: String| async move {
+        sender.send(Asked { path: uri.path().to_owned(), headers, body }).unwrap();
+        (StatusCode::OK, json!({ "MessageId": "m-1", "id": "m-1" }).to_string())
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(take)).await.unwrap() });
+    (origin, asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_sms_and_whatsapp_providers_send_once_they_are_switched_on() {
+    let (origin, mut asked) = messaging_service().await;
+    let site = Site::new();
+    let environment = [
+        ("WATCHWORD_STORE", site.store.as_str()),
+        ("WATCHWORD_ADMIN__LISTEN", "127.0.0.1:0"),
+        ("WATCHWORD_PROVIDERS__KALEYRA_SMS__BASE_URL", &origin),
+        ("WATCHWORD_PROVIDERS__KALEYRA_WHATSAPP__BASE_URL", &origin),
+        ("WATCHWORD_PROVIDERS__PINPOINT_SMS__ENDPOINT", &origin),
+        ("OTP_GATEWAY_APP__ADDRESS", "127.0.0.1:0"),
+        ("OTP_GATEWAY_PROVIDERS__KALEYRA_SMS__ENABLED", "true"),
+        ("OTP_GATEWAY_PROVIDERS__KALEYRA_SMS__SID", "HXIN1700000000IN"),
+        ("OTP_GATEWAY_PROVIDERS__KALEYRA_SMS__API_KEY", "kaleyra-key"),
+        ("OTP_GATEWAY_PROVIDERS__KALEYRA_WHATSAPP__ENABLED", "true"),
+        ("OTP_GATEWAY_PROVIDERS__KALEYRA_WHATSAPP__SID", "HXIN1700000000IN"),
+        ("OTP_GATEWAY_PROVIDERS__KALEYRA_WHATSAPP__API_KEY", "kaleyra-key"),
+        ("OTP_GATEWAY_PROVIDERS__KALEYRA_WHATSAPP__SENDER", "919876500000"),
+        ("OTP_GATEWAY_PROVIDERS__PINPOINT_SMS__ENABLED", "true"),
+        ("OTP_GATEWAY_PROVIDERS__PINPOINT_SMS__ACCESS_KEY", "AKIAIOSFODNN7EXAMPLE"),
+        ("OTP_GATEWAY_PROVIDERS__PINPOINT_SMS__SECRET_KEY", "aws-secret"),
+        ("OTP_GATEWAY_PROVIDERS__PINPOINT_SMS__REGION", "ap-south-1"),
+    ];
+    let server = Server::as_otpgateway(&site.config, ("Shop", "shop-secret"), &environment);
+    for (provider, path) in [
+        ("kaleyra_sms", "/v1/HXIN1700000000IN/messages"),
+        ("kaleyra_whatsapp", "/v1/HXIN1700000000IN/messages"),
+        ("pinpoint_sms", "/"),
+    ] {
+        let refused = server.put("johns-id", &[("provider", provider), ("to", "john")]).await;
+        assert_eq!(refused.status(), 400, "{provider}: not a telephone number");
+
+        let reply = server.put("johns-id", &[("provider", provider), ("to", "9845012345")]).await;
+        assert_eq!(reply.status(), 200, "{provider}");
+        let reply: Value = reply.json().await.unwrap();
+        let code = reply["data"]["otp"].as_str().unwrap();
+        assert_eq!((code.len(), &reply["data"]["to"]), (6, &json!("9845012345")), "{provider}");
+        let asked = asked.recv().await.unwrap();
+        assert_eq!(asked.path, path, "{provider}");
+        let is_signed = asked.headers.contains_key("authorization");
+        assert_eq!(asked.headers.contains_key("api-key"), !is_signed, "{provider}");
+        assert!(
+            asked.body.contains("919845012345") && asked.body.contains(code),
+            "{provider}: {}",
+            asked.body
+        );
+        assert_eq!(server.check("johns-id", code).await.0, 200);
+    }
 }
 
 fn serve(folder: &Path, environment: &[(&str, &str)]) -> Run {

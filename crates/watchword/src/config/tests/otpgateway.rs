@@ -202,7 +202,7 @@ fn what_their_sms_and_whatsapp_providers_need_is_asked_for() {
     assert_eq!(
         read(&[&format!("{THEIRS}{other}")], &[STORE]).unwrap_err(),
         [
-            "config.toml:12: providers.kaleyra_sms.sid: must be letters and digits, like HXIN1700000000IN",
+            "config.toml:13: providers.kaleyra_sms.sid: must be letters and digits, like HXIN1700000000IN",
             "config.toml:37: providers.pinpoint_sms.sms_message_type: must be one of `TRANSACTIONAL`, `PROMOTIONAL`"
         ]
     );
@@ -404,6 +404,19 @@ fn a_configuration_that_can_do_nothing_says_what_is_missing_there() {
              `secret`",
             "providers: no provider is configured, so nothing could be sent: give one in [providers] or [webhooks] \
              `enabled = true`",
+        ]
+    );
+}
+
+#[test]
+fn pictures_are_shown_and_one_that_can_t_be_is_a_warning() {
+    let app = "[app]\nlogo_url = \"https://example.com/logo.png\"\nfavicon_url = \"favicon.ico\"\n";
+    let config = read(&[app, THEIRS], &[STORE]).unwrap();
+    assert!(format!("{:?}", config.pages.pages).contains("https://example.com/logo.png"));
+    assert_eq!(
+        config.warnings,
+        [
+            "config.toml:3: app.favicon_url: is not shown: it must be a URL, like \"https://example.com/logo.png\""
         ]
     );
 }
