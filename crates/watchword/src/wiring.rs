@@ -25,7 +25,7 @@ use watchword_core::verification::RouteName;
 use watchword_delivery::http::AddressKind;
 use watchword_delivery::registry::ProviderSettings;
 use watchword_http::dialects::otpgateway::{
-    self, Access, AddressRule, BuiltIn, Compose, OtpgatewaySettings, ProviderProfile, Templated,
+    self, Access, AddressRule, BuiltIn, Compose, OtpgatewaySettings, PageSettings, ProviderProfile, Templated,
 };
 use watchword_http::front::{Front, FrontSettings, Limits};
 use watchword_http::health::{self, Probes};
@@ -244,6 +244,12 @@ fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<Otpgateway
         default_max_attempts: config.otp.max_attempts,
         default_max_generate: config.otp.max_generate,
         server_timeout: config.server.timeout,
+        pages: PageSettings {
+            pages: Arc::clone(&config.pages.pages),
+            frame_ancestors: config.frame_ancestors.clone(),
+            resend_cool_down: config.pages.resend_cool_down,
+            requests_per_minute: config.pages.requests_per_minute,
+        },
     })
 }
 

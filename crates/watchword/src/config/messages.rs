@@ -122,7 +122,7 @@ pub(super) fn take(
 }
 
 /// A file that is named in a file is looked for beside it.
-fn beside(origin: &Origin, path: PathBuf) -> PathBuf {
+pub(super) fn beside(origin: &Origin, path: PathBuf) -> PathBuf {
     match origin {
         Origin::File { path: file, .. } => Path::new(&**file).with_file_name(path),
         Origin::Environment(_) | Origin::Flag(_) | Origin::BuiltIn => path,

@@ -12,6 +12,7 @@ mod file;
 mod layers;
 mod messages;
 mod otpgateway;
+mod pages;
 mod problem;
 mod providers;
 mod read;
@@ -36,19 +37,22 @@ use watchword_core::ports::Provider;
 use watchword_core::verification::RouteName;
 use watchword_delivery::registry::{ProviderSettings, Registry};
 use watchword_delivery::settings::Secret;
+use watchword_http::pages::FrameAncestor;
 
 use crate::keys::{KeySource, MasterKeys};
 use layers::Layers;
 use problem::dotted;
 use read::Place;
-use sections::Sections;
+use sections::{NamespaceSection, Sections};
 use tree::Node;
 
 pub use messages::{BodyTemplate, MessageTemplates};
+pub use pages::PagesConfig;
 pub use problem::{ConfigError, Problem};
 pub use sections::{Admin, Guess, Log, Otp, RetentionSection, Server, Store, Telemetry, Tls};
 pub use show::{ShownSetting, show};
 pub use tree::Origin;
+use value::NamespaceName;
 pub use value::{ListenAddress, LogFormat, LogLevel, ProxyNetwork, RootUrl, StoreUrl};
 
 /// Every setting with its default and what it is for: the reference for operators.
@@ -111,6 +115,10 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// What holds where a request does not say it.
     pub otp: Otp,
+    /// What people see.
+    pub pages: PagesConfig,
+    /// The sites that may frame the pages of a namespace; any may frame those of one that is not here.
+    pub frame_ancestors: BTreeMap<Namespace, Vec<FrameAncestor>>,
     /// Who may call, at least one.
     pub namespaces: BTreeMap<Namespace, Secret>,
     /// Who carries messages, at least one.
@@ -188,6 +196,7 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
         .unzip();
     let messages = messages.into_iter().filter(|(_, words)| *words != MessageTemplates::default()).collect();
     let routes = routes(root, &sections, found);
+    let pages = pages::read(root, std::mem::take(&mut sections.pages), found);
     at_least_one(&layers, found);
     let StoreUrl::Sqlite(store) = &mut sections.store.url;
     *store = absolute(store);
@@ -203,6 +212,7 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
         layers.problems = problems;
         return Err(layers.error());
     };
+    let (namespaces, frame_ancestors) = by_namespace(sections.namespaces);
     Ok(Config {
         server: sections.server,
         admin: sections.admin,
@@ -213,13 +223,29 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
         log: sections.log,
         telemetry: sections.telemetry,
         otp: sections.otp,
-        namespaces: sections.namespaces.into_iter().map(|(name, section)| (name.0, section.secret)).collect(),
+        pages,
+        frame_ancestors,
+        namespaces,
         providers,
         messages,
         routes,
         files: layers.files,
         warnings,
     })
+}
+
+/// The secret of each namespace, and the sites that may frame the pages of those that say so.
+fn by_namespace(
+    sections: BTreeMap<NamespaceName, NamespaceSection>,
+) -> (BTreeMap<Namespace, Secret>, BTreeMap<Namespace, Vec<FrameAncestor>>) {
+    let (mut secrets, mut ancestors) = (BTreeMap::new(), BTreeMap::new());
+    for (NamespaceName(namespace), section) in sections {
+        if let Some(sites) = section.frame_ancestors {
+            ancestors.insert(namespace.clone(), sites.into_iter().map(|site| site.0).collect());
+        }
+        secrets.insert(namespace, section.secret);
+    }
+    (secrets, ancestors)
 }
 
 /// What a person is shown, and what stays the same wherever the process goes.

@@ -10,10 +10,12 @@ use serde::de::IgnoredAny;
 use watchword_core::guess::{GuessRule, LookupRule};
 use watchword_core::ports::Retention;
 use watchword_delivery::settings::Secret;
+use watchword_http::dialects::otpgateway::PageSettings;
 
 use super::value::{
-    ListenAddress, LogFormat, LogLevel, NamespaceName, ProviderName, ProxyNetwork, RootUrl, RouteKey,
-    StoreUrl, at_once, duration, lifetime, limit, per_mille, secret, timeout,
+    ListenAddress, LogFormat, LogLevel, NamespaceName, Picture, ProviderName, ProxyNetwork, RootUrl,
+    RouteKey, Site, StoreUrl, at_once, cool_down, duration, lifetime, limit, per_mille, per_minute, secret,
+    timeout,
 };
 
 /// All sections as they are read.
@@ -29,6 +31,7 @@ pub(super) struct Sections {
     pub(super) log: Log,
     pub(super) telemetry: Telemetry,
     pub(super) otp: Otp,
+    pub(super) pages: PagesSection,
     pub(super) namespaces: BTreeMap<NamespaceName, NamespaceSection>,
     /// Read apart: what can be set depends on the kind.
     pub(super) providers: BTreeMap<ProviderName, IgnoredAny>,
@@ -234,12 +237,39 @@ impl Default for Otp {
     }
 }
 
+/// `[pages]`: what people see.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PagesSection {
+    /// Templates, texts and a style sheet in place of the built-in ones.
+    pub(super) folder: Option<PathBuf>,
+    /// The picture above the heading.
+    pub(super) logo_url: Option<Picture>,
+    /// The picture beside the title.
+    pub(super) favicon_url: Option<Picture>,
+    /// How long after a message the next can be asked for.
+    #[serde(deserialize_with = "cool_down")]
+    pub(super) resend_cool_down: Duration,
+    /// Pages that one client may ask for in a minute; 0: no limit.
+    #[serde(deserialize_with = "per_minute")]
+    pub(super) requests_per_minute: u32,
+}
+
+impl Default for PagesSection {
+    fn default() -> Self {
+        let PageSettings { resend_cool_down, requests_per_minute, .. } = PageSettings::default();
+        Self { folder: None, logo_url: None, favicon_url: None, resend_cool_down, requests_per_minute }
+    }
+}
+
 /// `[namespaces.NAME]`: who may call.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NamespaceSection {
     #[serde(deserialize_with = "secret")]
     pub(super) secret: Secret,
+    /// The sites that may frame its pages; `None`: any.
+    pub(super) frame_ancestors: Option<Vec<Site>>,
 }
 
 /// `[routes.NAME]`: providers that are tried in order.

@@ -79,6 +79,7 @@ fn collect<'a>(node: &'a Node, path: &mut Vec<&'a str>, shown: &mut Vec<ShownSet
 
 fn is_plain(path: &[&str], value: &Value) -> bool {
     match path {
+        ["namespaces", _, "frame_ancestors"] => true,
         ["namespaces", ..] => false,
         ["providers", _, key] => {
             PLAIN.contains(key) || matches!(value, Value::Whole(_) | Value::Boolean(_) | Value::Supplied(_))

@@ -12,6 +12,7 @@ use watchword_core::delivery::ProviderId;
 use watchword_core::namespace::Namespace;
 use watchword_core::verification::RouteName;
 use watchword_delivery::settings::{Secret, parse_duration};
+use watchword_http::pages::{FrameAncestor, ImageUrl};
 
 /// Reads a text and lets `parse` say what is wrong with it.
 fn text<'de, D: Deserializer<'de>, T, E: fmt::Display>(
@@ -84,6 +85,18 @@ from_text!(RootUrl, "a URL, like \"https://otp.example.com\"", |text| {
     }
     Ok(Self(text.trim_end_matches('/').to_owned()))
 });
+
+/// Where a picture is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Picture(pub ImageUrl);
+
+from_text!(Picture, "a URL, like \"https://example.com/logo.png\"", |text| ImageUrl::new(text).map(Self));
+
+/// A site that may frame pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Site(pub FrameAncestor);
+
+from_text!(Site, "a site, like \"https://app.example.com\"", |text| FrameAncestor::new(text).map(Self));
 
 /// A network, or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,6 +242,11 @@ pub(super) fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     if lifetime.subsec_nanos() == 0 { Ok(lifetime) } else { Err(D::Error::custom("must be whole seconds")) }
 }
 
+/// How long after a message the next can be asked for.
+pub(super) fn cool_down<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    bounded(deserializer, Duration::ZERO..=Duration::from_hours(1), "must be from 0s to 1h")
+}
+
 /// A whole number within bounds.
 fn whole<'de, D: Deserializer<'de>>(deserializer: D, bounds: RangeInclusive<u64>) -> Result<u64, D::Error> {
     struct Whole(RangeInclusive<u64>);
@@ -267,4 +285,9 @@ pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D
 /// So many of a thousand.
 pub(super) fn per_mille<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     whole(deserializer, 0..=1_000).map(|number| u32::try_from(number).unwrap_or(1_000))
+}
+
+/// So many in a minute; 0 is no limit.
+pub(super) fn per_minute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    whole(deserializer, 0..=1_000_000).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
 }

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use watchword_http::pages::ImageUrl;
+
 use super::super::problem::Problem;
 use super::super::tree::{Node, Origin, Value};
 use super::section::{Section, Set, Translated};
@@ -92,8 +94,21 @@ fn app(mut app: Section, out: &mut Translated) {
     if let Some(url) = app.text("root_url", out) {
         out.put(&["server", "root_url"], &app.key("root_url"), url.node());
     }
-    // The first never had an effect; the others are for pages.
-    app.skip(&["otp_max_resends", "logo_url", "favicon_url"]);
+    for picture in ["logo_url", "favicon_url"] {
+        match app.text(picture, out) {
+            Some(url) if ImageUrl::new(&url.text).is_ok() => {
+                out.put(&["pages", picture], &app.key(picture), url.node());
+            }
+            // It harms no page to be without it.
+            Some(url) => {
+                let text = "is not shown: it must be a URL, like \"https://example.com/logo.png\"";
+                out.warn(&url.origin, &app.key(picture), text);
+            }
+            None => {}
+        }
+    }
+    // It never had an effect.
+    app.skip(&["otp_max_resends"]);
     app.finish(out);
 }
 

@@ -4,6 +4,7 @@ mod layers;
 mod messages;
 mod mistakes;
 mod otpgateway;
+mod pages;
 mod reference;
 
 use super::*;

@@ -3,7 +3,7 @@
 use watchword_core::guess::{GuessRule, LookupRule};
 use watchword_core::ports::Retention;
 
-use super::super::sections::Keys;
+use super::super::sections::{Keys, PagesSection};
 use super::*;
 use crate::config::messages::KEYS;
 use crate::config::tree::Value;
@@ -27,6 +27,7 @@ fn the_reference_says_exactly_the_defaults() {
     assert_eq!(sections.retention, RetentionSection::default());
     assert_eq!(sections.log, Log::default());
     assert_eq!(sections.otp, Otp::default());
+    assert_eq!(sections.pages, PagesSection::default());
     assert!(sections.namespaces.is_empty() && sections.providers.is_empty() && sections.routes.is_empty());
 
     assert_eq!(sections.guess.rule(), GuessRule::default());
@@ -52,7 +53,8 @@ fn the_reference_names_every_setting_and_no_other() {
     let all = reference_with_all();
     let mut written = file::parse(&all, &"default.toml".into()).unwrap_or_else(|problem| panic!("{problem}"));
     // A setting that does not exist makes the reader list those that do.
-    let sections = ["server", "admin", "store", "keys", "guess", "retention", "log", "telemetry", "otp"];
+    let sections =
+        ["server", "admin", "store", "keys", "guess", "retention", "log", "telemetry", "otp", "pages"];
     let sections = sections.iter().map(|name| vec![*name]);
     let nested = [vec!["server", "tls"], vec!["namespaces", "myapp"], vec!["routes", "phone"]];
     for section in sections.chain(nested) {
