@@ -3,5 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
+mod cluster;
+mod cost;
+mod durability;
 mod server;
 mod suite;

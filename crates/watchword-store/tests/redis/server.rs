@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tempfile::TempDir;
 use watchword_store::{RedisOptions, RedisStore, RedisUrl};
@@ -47,9 +47,8 @@ impl Server {
         panic!("`{PROGRAM}` does not start; install the package redis-server");
     }
 
-    /// Kills it, and starts it anew on its port, with what it kept.
-    pub(crate) fn restart(&mut self) {
-        self.process.kill();
+    /// Starts it anew on its port, with what it kept, after it was killed.
+    pub(crate) fn start_again(&mut self) {
         let started = run(self.port, self.keeping, self.is_of_cluster, self.folder.path());
         self.process = started.expect("it started before");
     }
@@ -148,5 +147,20 @@ pub(crate) fn store(url: &RedisUrl, options: RedisOptions) -> RedisStore {
     RedisStore::open(url, RedisOptions { key_prefix, ..options }).unwrap()
 }
 
-/// What a test's own store keeps a server alive with.
-pub(crate) type Shared<T> = Arc<T>;
+/// What all tests share that run at a time, and that ends with the last of them.
+pub(crate) struct Shared<T>(Mutex<Weak<T>>);
+
+impl<T> Shared<T> {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Weak::new()))
+    }
+
+    pub(crate) fn get(&self, start: impl FnOnce() -> T) -> Arc<T> {
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        current.upgrade().unwrap_or_else(|| {
+            let started = Arc::new(start());
+            *current = Arc::downgrade(&started);
+            started
+        })
+    }
+}

@@ -1,6 +1,5 @@
 //! Every promise of the suite, and random histories, on one server that all tests of this binary share.
 
-use std::sync::{Mutex, Weak};
 use std::time::Duration;
 
 use watchword_core::ports::Retention;
@@ -15,19 +14,10 @@ const ROUNDS: usize = 40;
 
 const NO_RECORDS: Retention = Retention { delivery_records: Duration::ZERO };
 
-/// One server for all tests that run at a time.
-fn server() -> Shared<Server> {
-    static CURRENT: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-    let mut current = CURRENT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    current.upgrade().unwrap_or_else(|| {
-        let started = Shared::new(Server::start(Keeping::Nothing));
-        *current = Shared::downgrade(&started);
-        started
-    })
-}
+static SERVER: Shared<Server> = Shared::new();
 
 fn fresh(retention: Retention) -> Fresh {
-    let server = server();
+    let server = SERVER.get(|| Server::start(Keeping::Nothing));
     let store = store(&server.url(), RedisOptions { retention, ..RedisOptions::default() });
     Fresh::new(store).with_rounds(ROUNDS).keeping(server)
 }

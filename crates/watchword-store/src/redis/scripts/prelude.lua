@@ -78,7 +78,7 @@ local function verification_key(vid) return base .. 'v:' .. vid end
 local function id_key(namespace, id) return base .. 'i:' .. joined(namespace, id) end
 local function target_key(namespace, channel, address) return base .. 't:' .. joined(namespace, channel, address) end
 local function lookup_key(namespace, digest) return base .. 'l:' .. joined(namespace, digest) end
-local live_key = function() return base .. 'live' end
+local function live_key() return base .. 'live' end
 
 local function garbage_at(one) return after(one.expires_at, one.kept_after) end
 
@@ -344,6 +344,7 @@ end
 -- Counts ------------------------------------------------------------------------------------------------------------------
 
 local function count_key(namespace, subject) return base .. 'g:' .. joined(namespace, subject) end
+local function purged_key() return base .. 'purged' end
 
 local function load_count(namespace, subject)
     local packed = redis.call('GET', count_key(namespace, subject))

@@ -15,4 +15,8 @@ if left > 0 then
         left = left - 1
     end
 end
+if left > 0 then
+    -- Counts that are over go by their TTL, within the margin; until then they are gone all the same.
+    redis.call('SET', purged_key(), string.format('%.0f', now), 'PX', MARGIN)
+end
 return max - left
