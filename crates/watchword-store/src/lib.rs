@@ -13,12 +13,10 @@
 
 #[cfg(feature = "reference")]
 mod memory;
-#[cfg(feature = "redis-preview")]
 mod redis;
 mod sqlite;
 
 #[cfg(feature = "reference")]
 pub use memory::{Fault, Memory};
-#[cfg(feature = "redis-preview")]
 pub use redis::{RedisOpenError, RedisOptions, RedisStore, RedisUrl, RedisUrlError};
 pub use sqlite::{Copied, CopyError, OpenError, SqliteOptions, SqliteStore, copy};

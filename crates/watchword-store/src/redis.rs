@@ -20,7 +20,7 @@ mod verifications;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::redis::Value;
 use async_trait::async_trait;
@@ -33,8 +33,8 @@ use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::{Namespace, Partition};
 use watchword_core::ports::{
     Check, CheckOutcome, ClaimDue, Claimed, DeleteOutcome, DeliveryQuery, Enqueue, Extend, Fenced, Hasten,
-    HastenOutcome, KeyUse, NewestTarget, Purged, Receipt, Resend, Retention, SealedRow, Select, SendOutcome,
-    SetAddress, Settlement, Start, StartOutcome, Store, StoreError, StoreStats,
+    HastenOutcome, KeyUse, NewestTarget, Observer, Purged, Receipt, Resend, Retention, SealedRow, Select,
+    SendOutcome, SetAddress, Settlement, Silent, Start, StartOutcome, Store, StoreError, StoreStats,
 };
 use watchword_core::throttle::{ThrottleRule, ThrottleRules};
 use watchword_core::time::Timestamp;
@@ -55,7 +55,7 @@ const FIRST: Partition = Partition::new(0);
 const PAGE: usize = 500;
 
 /// How the store behaves. The default suits a server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RedisOptions {
     /// What all keys begin with: installations that share a server have each their own.
     pub key_prefix: String,
@@ -68,6 +68,8 @@ pub struct RedisOptions {
     /// How many operations may be under way; past that they are refused as [`StoreError::Busy`]. What makes others done is
     /// never refused: claims, settlements, cancellations, the purge.
     pub most_under_way: usize,
+    /// Is told of each round trip of an operation.
+    pub observer: Arc<dyn Observer>,
 }
 
 impl Default for RedisOptions {
@@ -78,6 +80,7 @@ impl Default for RedisOptions {
             connections: 2,
             retention: Retention { delivery_records: Duration::ZERO },
             most_under_way: 4_096,
+            observer: Arc::new(Silent),
         }
     }
 }
@@ -98,6 +101,7 @@ pub struct RedisStore {
     records_kept: Duration,
     under_way: tokio::sync::Semaphore,
     outlook: Outlook,
+    observer: Arc<dyn Observer>,
 }
 
 impl RedisStore {
@@ -119,6 +123,7 @@ impl RedisStore {
             records_kept: options.retention.delivery_records,
             under_way: tokio::sync::Semaphore::new(options.most_under_way),
             outlook: Outlook::default(),
+            observer: options.observer,
         })
     }
 
@@ -150,9 +155,14 @@ impl RedisStore {
     ) -> Result<T, StoreError> {
         let mut call = self.call(script, &[partition], now);
         give(&mut call);
+        #[expect(clippy::disallowed_methods, reason = "measures how long the server takes, for metrics only")]
+        let started = Instant::now();
         self.outlook.changes(partition);
         let answer = self.link.run(call).await;
         self.outlook.changes(partition);
+        if answer.is_ok() {
+            self.observer.committed(1, started.elapsed());
+        }
         Ok(read(answer?)?)
     }
 
@@ -243,7 +253,7 @@ impl Store for RedisStore {
 
     async fn find(&self, vid: Vid, now: Timestamp) -> Result<Option<Arc<Verification>>, StoreError> {
         let give = |call: &mut Call| {
-            call.text(&vid.to_string());
+            call.uuid(vid.as_uuid());
         };
         self.run(&script::FIND, vid.partition(), now, give, verifications::maybe_verification).await
     }
@@ -380,7 +390,7 @@ impl Store for RedisStore {
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
         let give = |call: &mut Call| {
-            call.text(&id.to_string());
+            call.uuid(id.as_uuid());
         };
         let answers = self.everywhere(&script::DELIVERY, Timestamp::default(), give).await?;
         let found = answers.into_iter().find(|answer| *answer != Value::Nil);
@@ -389,7 +399,7 @@ impl Store for RedisStore {
 
     async fn hasten(&self, hasten: Hasten) -> Result<HastenOutcome, StoreError> {
         let give = |call: &mut Call| {
-            call.text(hasten.namespace.as_str()).text(&hasten.id.to_string());
+            call.text(hasten.namespace.as_str()).uuid(hasten.id.as_uuid());
         };
         let partition = hasten.namespace.partition();
         self.run(&script::HASTEN, partition, hasten.now, give, outbox::hasten_outcome).await

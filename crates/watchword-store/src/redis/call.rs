@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ::redis::Cmd;
+use uuid::Uuid;
 use watchword_core::delivery::{Claimant, NewDelivery};
 use watchword_core::namespace::Partition;
 use watchword_core::ports::Selector;
@@ -59,6 +60,11 @@ impl Call {
 
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
         self.bytes(text.as_bytes())
+    }
+
+    /// As 16 bytes: there are many of them, and memory is what this store costs.
+    pub(super) fn uuid(&mut self, uuid: &Uuid) -> &mut Self {
+        self.bytes(uuid.as_bytes())
     }
 
     /// A value that may be absent comes as `+value`, or as `-`.
@@ -121,7 +127,7 @@ impl Call {
             Selector::Target(target) => {
                 self.text("t").text(target.channel.as_str()).text(target.address.given())
             }
-            Selector::Vid(vid) => self.text("v").text(&vid.to_string()),
+            Selector::Vid(vid) => self.text("v").uuid(vid.as_uuid()),
         }
     }
 
@@ -135,7 +141,7 @@ impl Call {
 
     pub(super) fn messages(&mut self, messages: &[NewDelivery]) -> &mut Self {
         self.list(messages.iter(), |call, message| {
-            call.text(&message.id.to_string()).text(message.route.as_str());
+            call.uuid(message.id.as_uuid()).text(message.route.as_str());
             call.bytes(message.message.as_bytes()).text(&message.masked_to);
             call.optional_number(message.not_before.map(Timestamp::as_millis));
         })

@@ -29,7 +29,7 @@ const QUEUE: usize = 1_024;
 /// The way to the servers.
 pub(super) enum Link {
     One { lines: Vec<Line>, next: AtomicUsize, patience: Duration },
-    Cluster { cluster: Cluster, patience: Duration },
+    Cluster { cluster: Box<Cluster>, patience: Duration },
 }
 
 /// Why a call has no answer.
@@ -54,7 +54,9 @@ impl Link {
                 let lines = (0..connections.max(1)).map(|_| Line::new(info, patience));
                 Self::One { lines: lines.collect::<Result<_, _>>()?, next: AtomicUsize::new(0), patience }
             }
-            Place::Cluster(nodes) => Self::Cluster { cluster: Cluster::new(nodes, patience)?, patience },
+            Place::Cluster(nodes) => {
+                Self::Cluster { cluster: Box::new(Cluster::new(nodes, patience)?), patience }
+            }
         })
     }
 

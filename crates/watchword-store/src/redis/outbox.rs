@@ -21,7 +21,7 @@ pub(super) fn claimed(answer: Value) -> Read<Claimed> {
 }
 
 pub(super) fn give_extend(call: &mut Call, extend: &Extend) {
-    call.text(extend.namespace.as_str()).text(&extend.id.to_string());
+    call.text(extend.namespace.as_str()).uuid(extend.id.as_uuid());
     call.number(fence(extend.fence)).time(extend.lease_until);
 }
 
@@ -39,7 +39,7 @@ pub(super) fn give_settlement(call: &mut Call, settlement: &Settlement) {
         // What is to be tried again is due again.
         Verdict::Retry { at } => (DeliveryState::Due, at),
     };
-    call.text(settlement.namespace.as_str()).text(&settlement.id.to_string());
+    call.text(settlement.namespace.as_str()).uuid(settlement.id.as_uuid());
     call.number(fence(settlement.fence)).number(delivery_state_number(verdict)).time(at);
     call.list(settlement.attempts.iter(), |call, attempt| {
         call.text(&attempt_text(attempt)).text(&attempt.provider);
@@ -66,8 +66,8 @@ pub(super) fn give_receipt(call: &mut Call, receipt: Receipt) {
 pub(super) fn give_query(call: &mut Call, query: &DeliveryQuery) {
     call.optional_text(query.namespace.as_ref().map(Namespace::as_str));
     call.optional_number(query.state.map(delivery_state_number));
-    call.optional_text(query.from.map(|id| id.to_string()).as_deref());
-    call.optional_text(query.before.map(|id| id.to_string()).as_deref());
+    call.optional_text(query.from.map(|id| id.as_uuid().simple().to_string()).as_deref());
+    call.optional_text(query.before.map(|id| id.as_uuid().simple().to_string()).as_deref());
     call.count(query.max);
 }
 

@@ -88,7 +88,7 @@ impl Reply {
     }
 
     pub(super) fn uuid(&mut self) -> Read<Uuid> {
-        self.name(Uuid::try_parse)
+        self.exactly().map(Uuid::from_bytes)
     }
 
     pub(super) fn optional_integer(&mut self) -> Read<Option<i64>> {

@@ -17,7 +17,7 @@ use super::records::{claims, on_right_number, target, throttle_kind, throttled, 
 use super::reply::{Read, Reply, Unreadable};
 
 pub(super) fn give_start(call: &mut Call, start: &Start) {
-    call.text(start.namespace.as_str()).text(&start.vid.to_string());
+    call.text(start.namespace.as_str()).uuid(start.vid.as_uuid());
     call.optional_text(start.external_id.as_ref().map(ExternalId::as_str));
     call.optional_text(start.target.as_ref().map(|target| target.channel.as_str()));
     call.optional_text(start.target.as_ref().map(|target| target.address.given()));
@@ -77,19 +77,19 @@ pub(super) fn start_outcome(answer: Value) -> Read<StartOutcome> {
 
 pub(super) fn give_resend(call: &mut Call, resend: &Resend) {
     call.text(resend.namespace.as_str()).selector(&resend.selector);
-    call.text(&resend.expected.to_string()).wait(resend.cool_down);
+    call.uuid(resend.expected.as_uuid()).wait(resend.cool_down);
     call.throttle(resend.throttle.as_ref()).claimant(resend.claimant.as_ref()).messages(&resend.deliveries);
 }
 
 pub(super) fn give_set_address(call: &mut Call, set: &SetAddress) {
-    call.text(set.namespace.as_str()).text(set.external_id.as_str()).text(&set.expected.to_string());
+    call.text(set.namespace.as_str()).text(set.external_id.as_str()).uuid(set.expected.as_uuid());
     call.text(set.target.channel.as_str()).text(set.target.address.given());
     call.bytes(set.guess_subject.as_bytes());
     call.throttle(set.throttle.as_ref()).claimant(set.claimant.as_ref()).messages(&set.deliveries);
 }
 
 pub(super) fn give_enqueue(call: &mut Call, enqueue: &Enqueue) {
-    call.text(enqueue.namespace.as_str()).text(&enqueue.vid.to_string());
+    call.text(enqueue.namespace.as_str()).uuid(enqueue.vid.as_uuid());
     call.claimant(enqueue.claimant.as_ref()).messages(&enqueue.deliveries);
 }
 
