@@ -291,7 +291,7 @@ pub struct DeliveryAttempt {
     pub provider: Arc<str>,
     /// When the answer, or its absence, was known.
     pub at: Timestamp,
-    /// The name of the [`Outcome`].
+    /// The name of the [`Outcome`], or [`Self::LEFT_ALONE`].
     pub outcome: Arc<str>,
     /// The provider's id of the message, where it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -299,6 +299,11 @@ pub struct DeliveryAttempt {
     /// What the provider said, for support; never the message or an address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+impl DeliveryAttempt {
+    /// The outcome of a provider that was not asked, because its breaker is open.
+    pub const LEFT_ALONE: &'static str = "left_alone";
 }
 
 /// What came of one try.

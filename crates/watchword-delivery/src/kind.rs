@@ -43,16 +43,28 @@ pub(crate) struct Shared {
     pub(crate) inbox: Option<Inbox>,
     /// Made for the first provider that needs it: reading the system's certificates costs time and memory.
     http: Mutex<Option<HttpClient>>,
+    /// What an operator should know of settings that work.
+    warnings: Mutex<Vec<String>>,
 }
 
 impl Shared {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, inbox: None, http: Mutex::new(None) }
+        Self { clock, inbox: None, http: Mutex::new(None), warnings: Mutex::default() }
     }
 
     /// The time.
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
+    }
+
+    /// Notes what an operator should know of `provider`, though its settings work.
+    pub(crate) fn warn(&self, provider: &ProviderId, text: &str) {
+        self.warnings.lock().push(format!("provider `{provider}`: {text}"));
+    }
+
+    /// What was noted since this was asked last.
+    pub(crate) fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.warnings.lock())
     }
 
     /// The client that providers share, able to speak to `url`.

@@ -56,7 +56,7 @@ impl ProviderKind for PinpointSmsSettings {
     }
 
     fn build(&self, id: ProviderId, shared: &Shared) -> Result<Arc<dyn Provider>, BuildError> {
-        let checked = self.check(&id)?;
+        let checked = self.check(&id, shared)?;
         let http = shared.http(&id, &checked.endpoint)?;
         Ok(Arc::new(PinpointSms {
             id,

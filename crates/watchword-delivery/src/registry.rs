@@ -114,6 +114,12 @@ impl Registry {
     ) -> Result<Arc<dyn Provider>, BuildError> {
         settings.of_kind().build(id, &self.0)
     }
+
+    /// What an operator should know of the providers built since this was asked last. The texts name the provider and hold no
+    /// secret.
+    pub fn take_warnings(&self) -> Vec<String> {
+        self.0.take_warnings()
+    }
 }
 
 impl fmt::Debug for Registry {

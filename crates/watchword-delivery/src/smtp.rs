@@ -5,7 +5,7 @@
 //! | the server took the message | `Accepted`, with the Message-ID, which is the delivery's id at the sender's domain |
 //! | no e-mail address; letters beyond ASCII before its `@`, and the server has no SMTPUTF8 | `AddressRefused`: nothing was sent |
 //! | 5xx to RCPT, but for the next line; 5xx with 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10, 5.2.x to the whole message | `AddressRefused` |
-//! | 5xx to RCPT with 5.1.7, 5.1.8 (the sender), 5.5.x, 5.7.x (permission, policy); or a plain 5xx not made for recipients | `ProviderRefused` |
+//! | 5xx to RCPT with 530, 5.1.7, 5.1.8 (the sender), 5.5.x; or a plain 5xx not made for recipients | `ProviderRefused` |
 //! | any other 5xx: to the connection, EHLO, STARTTLS, AUTH, MAIL, DATA or the whole message | `ProviderRefused` |
 //! | a certificate that is not accepted, no STARTTLS, no TLS where it is expected | `ProviderRefused`: nothing was sent |
 //! | 4xx to anything; a plain 552 to RCPT, which means the same | `Transient` |
@@ -44,6 +44,9 @@ use self::wire::Wire;
 use crate::kind::{BuildError, PASSCODE_LENGTH, Presentation, ProviderKind, Shared};
 pub use settings::{AuthProtocol, SmtpSettings, TlsType};
 
+/// So much of a try's time is for saying how it went.
+const VERDICT: Duration = Duration::from_millis(50);
+
 impl ProviderKind for SmtpSettings {
     fn presentation<'a>(&'a self, _: &'a ProviderId) -> Presentation<'a> {
         Presentation {
@@ -55,7 +58,7 @@ impl ProviderKind for SmtpSettings {
     }
 
     fn build(&self, id: ProviderId, shared: &Shared) -> Result<Arc<dyn Provider>, BuildError> {
-        let checked = self.check(&id)?;
+        let checked = self.check(&id, shared)?;
         let connections =
             Connections::new(checked.endpoint, self.max_conns, checked.timeout, checked.idle_timeout);
         // The pool asks for a runtime only where it has timeouts of its own.
@@ -111,7 +114,9 @@ impl Provider for Smtp {
             Err(unmailable) => return Outcome::AddressRefused { detail: unmailable.to_string() },
         };
         let mut progress = Progress { step: Step::Connect, wire: None };
-        let handed_over = timeout(self.timeout, self.hand_over(&letter, &mut progress)).await;
+        // Whoever waits for this gives up at the timeout itself, and would not know how far it came.
+        let limit = self.timeout.saturating_sub(VERDICT);
+        let handed_over = timeout(limit, self.hand_over(&letter, &mut progress)).await;
         match handed_over.unwrap_or_else(|_| Err(progress.overdue())) {
             Ok(()) => Outcome::Accepted { message_id: Some(letter.id) },
             Err(failure) => failure.outcome(),

@@ -47,7 +47,7 @@ impl ProviderKind for WebhookSettings {
     }
 
     fn build(&self, id: ProviderId, shared: &Shared) -> Result<Arc<dyn Provider>, BuildError> {
-        let checked = self.check(&id)?;
+        let checked = self.check(&id, shared)?;
         let http = shared.http(&id, &checked.url)?;
         Ok(Arc::new(Webhook {
             id,

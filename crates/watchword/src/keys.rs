@@ -4,6 +4,7 @@
 //! look like a wrong passcode, and a new key made in silence would hide that.
 
 pub mod rotation;
+mod wrapped;
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -17,6 +18,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use thiserror::Error;
 use watchword_core::keyring::{KEY_BYTES, KeyId, Keyring, KeyringError};
 use watchword_core::ports::{Random, Store, StoreError};
+use watchword_delivery::settings::Secret;
 use zeroize::Zeroizing;
 
 /// A key file larger than this holds something else.
@@ -90,6 +92,20 @@ pub enum KeySource {
     Environment(MasterKeys),
     /// A file, made at the first start.
     File(PathBuf),
+    /// The store, under secrets that its servers have anyway: for those that have no key of their own.
+    Wrapped(Vec<Secret>),
+}
+
+impl KeySource {
+    /// Whether both say where keys come from alike; which keys those are is another question.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => one == other,
+            (Self::Environment(one), Self::Environment(other)) => one.ids() == other.ids(),
+            (Self::Wrapped(_), Self::Wrapped(_)) => true,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for KeySource {
@@ -97,6 +113,7 @@ impl fmt::Display for KeySource {
         match self {
             Self::Environment(_) => f.write_str("WATCHWORD_KEY"),
             Self::File(path) => write!(f, "the key file {}", path.display()),
+            Self::Wrapped(_) => f.write_str("the data key in the store"),
         }
     }
 }
@@ -171,6 +188,15 @@ pub enum KeyError {
         /// What is wrong with it.
         source: KeyTextError,
     },
+    /// The store has a data key, and no secret of ours opens it.
+    #[error(
+        "the store's data key opens under none of the secrets of this configuration: give back one that it was used with, or set \
+         WATCHWORD_KEY and start with another store"
+    )]
+    NoSlotOpens,
+    /// The store has no data key.
+    #[error("the store has no data key yet: start the server once")]
+    NoDataKey,
     /// The store can't say or learn which keys it has.
     #[error("the keys can't be compared with the store's: {0}")]
     Store(#[from] StoreError),
@@ -199,6 +225,7 @@ pub async fn open(source: &KeySource, store: &dyn Store, random: &dyn Random) ->
     let keys = match source {
         KeySource::Environment(keys) => keys.clone(),
         KeySource::File(path) => from_file(path, &known, random)?,
+        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, Some(random)).await?,
     };
     let ring = keys.checked_ring();
     let ours: Vec<KeyId> = ring.ids().collect();
@@ -219,6 +246,7 @@ pub async fn open_existing(source: &KeySource, store: &dyn Store) -> Result<Keyr
     let keys = match source {
         KeySource::Environment(keys) => keys.clone(),
         KeySource::File(path) => existing(path, &known)?,
+        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, None).await?,
     };
     belong(source, &keys.ids(), &known)?;
     Ok(keys.checked_ring())
@@ -245,6 +273,10 @@ pub async fn survey(source: &KeySource, store: &dyn Store) -> Result<Survey, Key
             return Ok(Survey { ours: Vec::new(), known });
         }
         KeySource::File(path) => existing(path, &known)?,
+        KeySource::Wrapped(_) if store.key_slots().await?.is_empty() => {
+            return Ok(Survey { ours: Vec::new(), known });
+        }
+        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, None).await?,
     };
     let ours = keys.ids();
     belong(source, &ours, &known)?;

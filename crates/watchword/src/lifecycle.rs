@@ -142,7 +142,7 @@ pub struct Server {
     parts: Parts,
     close_store: BoxFuture<'static, ()>,
     tasks: BackgroundTasks,
-    reloading: Option<(Load, Config)>,
+    reloading: Option<(Load, Config, Signal)>,
 }
 
 /// How a server ended.
@@ -196,10 +196,10 @@ impl Server {
         Ok(Self { listeners, settings, app, parts, close_store: close, tasks, reloading: None })
     }
 
-    /// Lets SIGHUP and the admin listener have `load` read the configuration again; `config` is the one it runs by.
+    /// Lets `hangup` and the admin listener have `load` read the configuration again; `config` is the one it runs by.
     #[must_use]
-    pub fn reloading(mut self, load: Load, config: Config) -> Self {
-        self.reloading = Some((load, config));
+    pub fn reloading(mut self, load: Load, config: Config, hangup: Signal) -> Self {
+        self.reloading = Some((load, config, hangup));
         self
     }
 
@@ -219,7 +219,7 @@ impl Server {
         let Self { listeners, settings, mut app, parts, close_store, tasks, reloading } = self;
         let served = Served::from(app.public);
         let reloading = match reloading {
-            Some((load, config)) => {
+            Some((load, config, hangup)) => {
                 let clock = Arc::clone(&parts.clock);
                 let reloader = Arc::new(Reloader::new(
                     load,
@@ -230,10 +230,7 @@ impl Server {
                     clock,
                 ));
                 app.admin = app.admin.merge(reload::router(Arc::clone(&reloader)));
-                Some(tokio::spawn(reload_on(
-                    signal(SignalKind::hangup()).map_err(ServeError::Signals)?,
-                    reloader,
-                )))
+                Some(tokio::spawn(reload_on(hangup, reloader)))
             }
             None => None,
         };

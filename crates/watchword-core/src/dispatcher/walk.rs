@@ -205,6 +205,12 @@ impl Shared {
             }
         }
         if walk.attached.is_some() {
+            // Who was asked nothing is told of all the same, or nobody could see why it failed.
+            if let (Some(until), true, Some(first)) =
+                (breakers_close_at, walk.attempts.is_empty(), route.carriers().first())
+            {
+                walk.attempts.push(self.left_alone(first, until));
+            }
             return Walked::Settled(Verdict::Ended(Ended::Failed));
         }
         let tried = walk.delivery.attempts.len() + walk.attempts.len();
@@ -349,6 +355,19 @@ impl Shared {
             Either::Right(_) => {
                 Outcome::Unknown { detail: format!("no answer within {:?}", carrier.provider.timeout()) }
             }
+        }
+    }
+
+    /// The record of a provider that was not asked, because it kept failing.
+    fn left_alone(&self, carrier: &Carrier, until: Timestamp) -> DeliveryAttempt {
+        let now = self.now();
+        let seconds = now.until(until).as_secs() + 1;
+        DeliveryAttempt {
+            provider: carrier.provider.id().as_str().into(),
+            at: now,
+            outcome: DeliveryAttempt::LEFT_ALONE.into(),
+            message_id: None,
+            detail: Some(format!("asked again in {seconds} s")),
         }
     }
 

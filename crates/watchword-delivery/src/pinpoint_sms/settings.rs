@@ -9,7 +9,7 @@ use watchword_core::delivery::ProviderId;
 use crate::checks::{
     check_max_conns, check_not_empty, check_requestable, default_max_conns, http_timeout, service_url, wrong,
 };
-use crate::kind::BuildError;
+use crate::kind::{BuildError, Shared};
 use crate::settings::{Secret, optional_duration};
 
 /// Bytes of the name of a region. The longest today has 14.
@@ -78,12 +78,9 @@ pub(super) struct Checked {
 }
 
 impl PinpointSmsSettings {
-    pub(super) fn check(&self, id: &ProviderId) -> Result<Checked, BuildError> {
+    pub(super) fn check(&self, id: &ProviderId, shared: &Shared) -> Result<Checked, BuildError> {
         if self.application_id.as_ref().is_some_and(|id| !id.is_empty()) {
-            tracing::warn!(
-                provider = %id,
-                "`application_id` has no effect: Amazon Pinpoint has ended, and AWS End User Messaging knows no projects; remove it"
-            );
+            shared.warn(id, "`application_id` has no effect: Amazon Pinpoint has ended, and AWS End User Messaging knows no projects; remove it");
         }
         for (setting, key) in [("access_key", &self.access_key), ("secret_key", &self.secret_key)] {
             check_not_empty(id, setting, key.expose())?;

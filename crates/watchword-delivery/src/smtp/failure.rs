@@ -72,9 +72,12 @@ impl Reply {
     /// Whether it is about the recipient alone, and for good.
     fn refuses_recipient(self, step: Step) -> bool {
         match (step, self.enhanced) {
-            // 1.7 and 1.8 are about the sender's address, 5 about the protocol, 7 about policy and permission.
+            // It wants us to sign in, whoever the recipient is.
+            (Step::Recipient, _) if self.code == 530 => false,
+            // 1.7 and 1.8 are about the sender's address, 5 about the protocol. 7, policy and permission, may be about either:
+            // whoever chooses addresses must not be able to have the breaker opened for all others.
             (Step::Recipient, Some((_, subject, detail))) => {
-                !matches!((subject, detail), (1, 7 | 8) | (5 | 7, _))
+                !matches!((subject, detail), (1, 7 | 8) | (5, _))
             }
             (Step::Recipient, None) => matches!(self.code, 550 | 551 | 553 | 554 | 556),
             // Some servers look at the recipient last.

@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use watchword_core::delivery::ProviderId;
 
 use super::letter::to_ascii_domain;
-use crate::kind::BuildError;
+use crate::kind::{BuildError, Shared};
 use crate::settings::{Secret, optional_duration};
 use crate::trust;
 
@@ -162,7 +162,7 @@ impl SmtpSettings {
         }
     }
 
-    pub(super) fn check(&self, id: &ProviderId) -> Result<Checked, BuildError> {
+    pub(super) fn check(&self, id: &ProviderId, shared: &Shared) -> Result<Checked, BuildError> {
         let wrong = |setting, problem| BuildError::Setting { provider: id.clone(), setting, problem };
         let name = ServerName::try_from(self.host.clone()).map_err(|_| {
             wrong("host", "must be a host name or an IP address, without scheme, port and brackets")
@@ -196,9 +196,9 @@ impl SmtpSettings {
             Some(name) => client_id(name)
                 .ok_or_else(|| wrong("hello_hostname", "must be a host name or an IP address"))?,
         };
-        let sign_in = self.sign_in(id)?;
+        let sign_in = self.sign_in(id, shared)?;
         let security = self.security(id, name)?;
-        self.warn_of_risks(id, sign_in.is_some());
+        self.warn_of_risks(id, shared, sign_in.is_some());
         let port = self.port.unwrap_or(match self.tls_type {
             TlsType::None => 25,
             TlsType::Tls => 465,
@@ -208,16 +208,21 @@ impl SmtpSettings {
         Ok(Checked { endpoint, sender, timeout, idle_timeout })
     }
 
-    fn sign_in(&self, id: &ProviderId) -> Result<Option<SignIn>, BuildError> {
+    fn sign_in(&self, id: &ProviderId, shared: &Shared) -> Result<Option<SignIn>, BuildError> {
         let wrong = |setting, problem| BuildError::Setting { provider: id.clone(), setting, problem };
         let username = self.username.as_deref().filter(|name| !name.is_empty());
         let password = self.password.as_ref().filter(|password| !password.expose().is_empty());
         match (self.auth_protocol, username) {
             (Some(AuthProtocol::None), Some(_)) => {
-                tracing::warn!(provider = %id, "`auth_protocol` is none, so `username` and `password` are not used");
+                shared.warn(id, "`auth_protocol` is none, so `username` and `password` are not used");
                 return Ok(None);
             }
-            (None | Some(AuthProtocol::None), None) => return Ok(None),
+            (None | Some(AuthProtocol::None), None) => {
+                if password.is_some() {
+                    shared.warn(id, "`password` without `username` is not used");
+                }
+                return Ok(None);
+            }
             _ => {}
         }
         let username = username.ok_or_else(|| {
@@ -248,20 +253,17 @@ impl SmtpSettings {
         })
     }
 
-    fn warn_of_risks(&self, id: &ProviderId, signs_in: bool) {
+    fn warn_of_risks(&self, id: &ProviderId, shared: &Shared, signs_in: bool) {
         let local = self.host.eq_ignore_ascii_case("localhost")
             || self.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
         if self.tls_type == TlsType::None && signs_in && !local {
-            tracing::warn!(
-                provider = %id,
-                "`tls_type` is none: the password crosses the network unencrypted; use STARTTLS or TLS"
+            shared.warn(
+                id,
+                "`tls_type` is none: the password crosses the network unencrypted; use STARTTLS or TLS",
             );
         }
         if self.tls_type != TlsType::None && self.tls_skip_verify {
-            tracing::warn!(
-                provider = %id,
-                "`tls_skip_verify` is on: anybody in between can read passcodes and password; use `ca_file` instead"
-            );
+            shared.warn(id, "`tls_skip_verify` is on: anybody in between can read passcodes and password; use `ca_file` instead");
         }
     }
 }

@@ -11,7 +11,7 @@ use watchword_core::delivery::ProviderId;
 use crate::checks::{
     Shown, basic, check_max_conns, check_requestable, default_max_conns, http_timeout, http_url,
 };
-use crate::kind::BuildError;
+use crate::kind::{BuildError, Shared};
 use crate::settings::{Secret, optional_duration};
 
 /// Where a webhook is posted to. Names and defaults are otpgateway's.
@@ -71,9 +71,9 @@ impl WebhookSettings {
         }
     }
 
-    pub(super) fn check(&self, id: &ProviderId) -> Result<Checked, BuildError> {
+    pub(super) fn check(&self, id: &ProviderId, shared: &Shared) -> Result<Checked, BuildError> {
         let mut url = http_url(id, self.url.expose())?;
-        let authorization = self.authorization(id, &mut url);
+        let authorization = self.authorization(id, shared, &mut url);
         check_requestable(id, "url", &url)?;
         check_max_conns(id, self.max_conns)?;
         let timeout = http_timeout(id, self.timeout)?;
@@ -82,7 +82,7 @@ impl WebhookSettings {
     }
 
     /// The credentials: the settings' own, else those in the URL, which is left without.
-    fn authorization(&self, id: &ProviderId, url: &mut Url) -> Option<HeaderValue> {
+    fn authorization(&self, id: &ProviderId, shared: &Shared, url: &mut Url) -> Option<HeaderValue> {
         let in_url = (url.username().to_owned(), url.password().map(str::to_owned));
         // Neither can fail: a URL with a host takes both.
         let _ = url.set_username("");
@@ -93,7 +93,7 @@ impl WebhookSettings {
             return Some(basic(username.as_bytes(), password.as_bytes()));
         }
         if username.is_some() || password.is_some() {
-            tracing::warn!(provider = %id, "BasicAuth needs `username` and `password`; one is missing, so neither is sent");
+            shared.warn(id, "BasicAuth needs `username` and `password`; one is missing, so neither is sent");
         }
         let (username, password) = in_url;
         if username.is_empty() && password.is_none() {

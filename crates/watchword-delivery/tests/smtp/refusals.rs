@@ -36,7 +36,7 @@ async fn each_reply_means_what_the_table_says() {
         ("RCPT", "552 too many", transient("552 at RCPT")),
         ("RCPT", "452 4.2.2 mailbox full", transient("452 4.2.2 at RCPT")),
         ("RCPT", "450 4.2.0 greylisted", transient("450 4.2.0 at RCPT")),
-        ("RCPT", "550 5.7.1 no relaying", provider("550 5.7.1 at RCPT")),
+        ("RCPT", "550 5.7.1 no relaying", address("550 5.7.1 at RCPT")),
         ("RCPT", "550 5.1.8 bad sender", provider("550 5.1.8 at RCPT")),
         ("RCPT", "530 sign in first", provider("530 at RCPT")),
         ("RCPT", "421 4.7.0 slow down", transient("421 4.7.0 at RCPT")),

@@ -44,7 +44,7 @@ pub(super) enum BackupError {
     NoFolder { folder: PathBuf },
     #[error("{path} is there already and stays as it is; choose another name, or replace it with --force")]
     Exists { path: PathBuf },
-    #[error("{path} is the store itself; choose another name")]
+    #[error("{path} belongs to the store, its key or its configuration; choose another name")]
     IsStore { path: PathBuf },
     #[error("no file can be made in {folder} ({source}); choose a folder that you may write to")]
     Folder { folder: PathBuf, source: io::Error },
@@ -74,6 +74,9 @@ pub(super) fn run(options: Options) -> Result<(), CommandError> {
     let keys = match &site.config.keys {
         KeySource::Environment(_) => "the keys in WATCHWORD_KEY: keep them".to_owned(),
         KeySource::File(key) => format!("the key file {}: keep a copy of that", shown(key)),
+        KeySource::Wrapped(_) => {
+            "the copy itself, under the secrets of the configuration: keep those".to_owned()
+        }
     };
     say(&format!(
         "Copied {store} to {}: {}, {verifications} verifications, {outbox} messages to be sent, {records} records of \
@@ -99,7 +102,17 @@ fn back_up(site: &Site, path: &Path, force: bool) -> Result<Copied, BackupError>
     }
     if path.symlink_metadata().is_ok() {
         let same = |one: &Path, other: &Path| matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other);
-        if same(path, store) {
+        let beside = ["-wal", "-shm", "-lock", "-journal"].map(|end| {
+            let mut name = store.as_os_str().to_owned();
+            name.push(end);
+            PathBuf::from(name)
+        });
+        let key = match &site.config.keys {
+            KeySource::File(key) => Some(key),
+            _ => None,
+        };
+        let ours = beside.iter().chain(key).chain(&site.config.files);
+        if same(path, store) || ours.into_iter().any(|ours| same(path, ours)) {
             return Err(BackupError::IsStore { path: path.into() });
         }
         if !force {

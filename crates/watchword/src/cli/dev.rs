@@ -9,7 +9,7 @@ use clap::Args;
 use watchword_delivery::inbox::Inbox;
 use watchword_delivery::registry::Registry;
 
-use super::{CommandError, block_on, environment, listen_address};
+use super::{CommandError, block_on, environment, listen_address, server_runtime};
 use crate::clock::SystemClock;
 use crate::config::{self, Flag, Sources};
 use crate::dev::{Data, PRESET, Welcome, inbox_page};
@@ -50,7 +50,7 @@ pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
     let config = config::load(sources, &registry)?;
     let traces = telemetry::start(&config.log, &config.telemetry);
     allow_many_files(&config);
-    let ended = block_on(async {
+    let ended = block_on(server_runtime()?, async {
         let listeners = Listeners::bind(&config).await?;
         let listen = listeners.public_address;
         let machine = Machine { clock, random: Arc::new(OsRandom) };

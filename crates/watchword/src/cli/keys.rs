@@ -88,8 +88,17 @@ pub(super) enum KeysError {
         "key {key} is still needed by {what} until {until}: drop it then (--force drops it now, and they are lost)"
     )]
     Needed { key: KeyId, what: String, until: String },
+    #[error(
+        "nothing is under {first} yet, so nothing shows that the servers seal under it: restart each, have one code sent, and \
+         drop {key} then (--force drops it now; what a server goes on to seal under it would be lost)"
+    )]
+    NotInUse { key: KeyId, first: KeyId },
     #[error("the keys come from WATCHWORD_KEY, which only you can change: {what}, and restart every node")]
     Environment { what: String },
+    #[error(
+        "the only key is kept in the store, which does not rotate it: set WATCHWORD_KEY to have keys of your own"
+    )]
+    KeptInStore,
 }
 
 impl<T: Into<SiteError>> From<T> for KeysError {
@@ -159,8 +168,8 @@ async fn list(site: &Site, as_json: bool) -> Result<(), KeysError> {
     let rows: Vec<_> = shown.iter().map(|shown| shown.row(now)).collect();
     say(table(["KEY", "ROLE", "STORE", "NEEDED BY"], &rows).trim_end());
     let place = match &site.config.keys {
-        KeySource::Environment(_) => "WATCHWORD_KEY".to_owned(),
         KeySource::File(path) => format!("the key file {}", shown_path(path)),
+        source => source.to_string(),
     };
     say(&format!("\nKeys come from {place}. The first one seals; all of them open."));
     Ok(())
@@ -204,6 +213,7 @@ fn json(site: &Site, shown: &[Shown]) -> String {
     let source = match &site.config.keys {
         KeySource::Environment(_) => json!({"kind": "environment", "variable": "WATCHWORD_KEY"}),
         KeySource::File(path) => json!({"kind": "file", "path": shown_path(path)}),
+        KeySource::Wrapped(_) => json!({"kind": "store"}),
     };
     let key = |shown: &Shown| {
         json!({
@@ -238,6 +248,7 @@ fn add(site: &Site) -> Result<(), KeysError> {
             return Ok(());
         }
         KeySource::File(path) => path,
+        KeySource::Wrapped(_) => return Err(KeysError::KeptInStore),
     };
     let mut file = read(path)?;
     let first = file.ids()[0];
@@ -309,7 +320,11 @@ async fn drop_key(site: &Site, key: KeyId, force: bool) -> Result<(), KeysError>
         if !known?.contains(&ours[0]) {
             return Err(KeysError::NotRead { key: ours[0] });
         }
-        if let Some(used) = uses?.iter().find(|used| used.key == key) {
+        let uses = uses?;
+        if file.is_some() && !uses.iter().any(|used| used.key == ours[0]) {
+            return Err(KeysError::NotInUse { key, first: ours[0] });
+        }
+        if let Some(used) = uses.iter().find(|used| used.key == key) {
             let until = utc_and_distance(used.until, site.now());
             return Err(KeysError::Needed { key, what: needed_by(used), until });
         }
@@ -331,6 +346,7 @@ fn ours(site: &Site) -> Result<(Vec<KeyId>, Option<KeyFile>), KeysError> {
     match &site.config.keys {
         KeySource::Environment(keys) => Ok((keys.ids(), None)),
         KeySource::File(path) => read(path).map(|file| (file.ids(), Some(file))),
+        KeySource::Wrapped(_) => Err(KeysError::KeptInStore),
     }
 }
 

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use thiserror::Error;
+use tokio::runtime::Runtime;
 
 use crate::config::ConfigError;
 use crate::dev::DataError;
@@ -162,17 +163,24 @@ fn once<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
     Ok(done)
 }
 
-/// Runs a server's whole life.
-fn block_on(life: impl Future<Output = Result<Ended, ServeError>>) -> Result<Ended, CommandError> {
+/// What a server runs on.
+fn server_runtime() -> Result<Runtime, CommandError> {
     // The store's writer is a thread of its own: with a core left to it, a verification costs a tenth less.
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.saturating_sub(1).max(1))
         .enable_all()
         .thread_name("watchword")
         .max_blocking_threads(BLOCKING_THREADS)
         .build()
-        .map_err(CommandError::Runtime)?;
+        .map_err(CommandError::Runtime)
+}
+
+/// Runs a server's whole life.
+fn block_on(
+    runtime: Runtime,
+    life: impl Future<Output = Result<Ended, ServeError>>,
+) -> Result<Ended, CommandError> {
     let ended = runtime.block_on(life);
     // Whatever still runs was given up on.
     runtime.shutdown_background();

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use watchword_delivery::registry::Registry;
 
 use super::sources::SourceOptions;
-use super::{CommandError, block_on, listen_address};
+use super::{CommandError, block_on, listen_address, server_runtime};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Flag};
 use crate::lifecycle::{Ended, Listeners, Machine, ServeError, Server, allow_many_files};
@@ -43,6 +44,12 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
+    let runtime = server_runtime()?;
+    // From its first moment on: a SIGHUP that comes early waits, and does not end the process.
+    let hangup = {
+        let _inside = runtime.enter();
+        signal(SignalKind::hangup()).map_err(ServeError::Signals)?
+    };
     let clock = Arc::new(SystemClock::new());
     let listen = options.listen.map(|listen| Flag {
         flag: "--listen",
@@ -55,14 +62,19 @@ pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
     let config = load()?;
     let traces = telemetry::start(&config.log, &config.telemetry);
     allow_many_files(&config);
-    let ended = block_on(serve(config, Arc::new(load), clock));
+    let ended = block_on(runtime, serve(config, Arc::new(load), hangup, clock));
     traces.shutdown();
     ended
 }
 
-async fn serve(config: Config, load: Load, clock: Arc<SystemClock>) -> Result<Ended, ServeError> {
+async fn serve(
+    config: Config,
+    load: Load,
+    hangup: Signal,
+    clock: Arc<SystemClock>,
+) -> Result<Ended, ServeError> {
     let listeners = Listeners::bind(&config).await?;
     let machine = Machine { clock, random: Arc::new(OsRandom) };
     let server = Server::prepare(&config, listeners, machine).await?;
-    server.reloading(load, config).run(|_| ()).await
+    server.reloading(load, config, hangup).run(|_| ()).await
 }

@@ -1,4 +1,5 @@
-//! The words of a provider's messages: `subject`, `template` and `template_format`, which every kind of provider has.
+//! The words of a provider's messages: `subject`, `template`, `template_text` and `template_format`, which every kind of provider
+//! has.
 
 use std::fmt;
 use std::fs::File;
@@ -14,9 +15,9 @@ use super::read::{self, Place};
 use super::tree::{Node, Origin, Value};
 
 /// The settings that are read here.
-pub(super) const KEYS: [&str; 3] = ["subject", "template", "template_format"];
+pub(super) const KEYS: [&str; 4] = ["subject", "template", "template_text", "template_format"];
 
-/// A template file larger than this is none.
+/// A template larger than this is none.
 const MOST_BYTES: u64 = 64 * 1_024;
 
 /// What one provider's messages say, as Go templates that were found sound. What is not there is the built-in text.
@@ -47,6 +48,7 @@ impl fmt::Debug for BodyTemplate {
 struct Section {
     subject: Option<String>,
     template: Option<PathBuf>,
+    template_text: Option<String>,
     template_format: Option<BodyFormat>,
 }
 
@@ -73,7 +75,7 @@ pub(super) fn take(
     };
     let path = ["providers", name];
     let place = Place { path: &path, ..Place::default() };
-    let Some(Section { subject, template, template_format }) =
+    let Some(Section { subject, template, template_text, template_format }) =
         read::read(ours.clone(), place, problems, |reader| Section::deserialize(reader))
     else {
         return MessageTemplates::default();
@@ -93,15 +95,27 @@ pub(super) fn take(
         problem("subject", if is_line { error.problem } else { error.to_string() });
     }
     let template = template.filter(|template| !template.as_os_str().is_empty());
-    if template.is_none() && supplied.is_none() {
-        if ours.get(&["template_format"]).is_some() {
-            problem("template_format", "is for `template`, which is not set".to_owned());
-        }
-        return MessageTemplates { subject, body: None };
+    let template_text = template_text.filter(|text| !text.is_empty());
+    if template.is_some() && template_text.is_some() {
+        problem("template_text", "is set, and so is `template`; remove one".to_owned());
     }
-    let source = match template {
-        None => supplied.unwrap_or_default().to_owned(),
-        Some(template) => {
+    let source = match (template, template_text, supplied) {
+        (None, None, None) => {
+            if ours.get(&["template_format"]).is_some() {
+                problem("template_format", "is for `template`, which is not set".to_owned());
+            }
+            return MessageTemplates { subject, body: None };
+        }
+        (None, Some(source), _) => {
+            if source.len() as u64 > MOST_BYTES {
+                problem("template_text", "is larger than 64 KiB".to_owned());
+            } else if let Err(error) = parse_template(&source, format) {
+                problem("template_text", error.to_string());
+            }
+            source
+        }
+        (None, None, Some(supplied)) => supplied.to_owned(),
+        (Some(template), ..) => {
             let file = beside(&ours.nearest(&["template"]).origin, template);
             match read_file(&file) {
                 Ok(source) => {

@@ -9,6 +9,7 @@
 
 mod environment;
 mod file;
+mod import;
 mod layers;
 mod messages;
 mod otpgateway;
@@ -39,6 +40,8 @@ use watchword_delivery::registry::{ProviderSettings, Registry};
 use watchword_delivery::settings::Secret;
 use watchword_http::pages::FrameAncestor;
 
+use watchword_http::server::Certificate;
+
 use crate::keys::{KeySource, MasterKeys};
 use layers::Layers;
 use problem::dotted;
@@ -46,6 +49,7 @@ use read::Place;
 use sections::{NamespaceSection, Sections};
 use tree::Node;
 
+pub use import::import;
 pub use messages::{BodyTemplate, MessageTemplates};
 pub use pages::PagesConfig;
 pub use problem::{ConfigError, Problem};
@@ -140,14 +144,18 @@ pub struct ConfiguredProvider {
     pub settings: ProviderSettings,
     /// The provider.
     pub provider: Arc<dyn Provider>,
-    /// The section as it was written.
+    /// The section as it was written, without its `kind`.
     written: Node,
+    /// What its `ca_file` held: the name may stay while the content changes.
+    trusts: Option<Vec<u8>>,
 }
 
 impl ConfiguredProvider {
     /// Whether both were made of the same settings, wherever those were set.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        self.written.value == other.written.value
+        self.settings.kind() == other.settings.kind()
+            && self.written.value == other.written.value
+            && self.trusts == other.trusts
     }
 }
 
@@ -207,6 +215,13 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
         found.push(Problem::new(origin, "store.url".to_owned(), text));
     }
     let mut warnings = std::mem::take(&mut layers.warnings);
+    warnings.extend(registry.take_warnings());
+    if let Some(tls) = &sections.server.tls
+        && let Err(error) = Certificate::read(&tls.certificate, &tls.key)
+    {
+        let origin = root.nearest(&["server", "tls"]).origin.clone();
+        found.push(Problem::new(origin, "server.tls".to_owned(), error.to_string()));
+    }
     let keys = key_source(&sections, layers.environment.key.as_deref(), &mut warnings, found);
     let (Some(keys), true) = (keys, problems.is_empty()) else {
         layers.problems = problems;

@@ -21,6 +21,7 @@ use super::file;
 use super::problem::{Problem, dotted};
 use super::tree::{Node, Origin};
 
+pub(super) use section::Translated;
 pub(super) use translate::translate;
 
 /// Read where no file is named.

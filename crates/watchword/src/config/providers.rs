@@ -35,7 +35,11 @@ pub(super) fn read(
         let Some(settings) = settings.flatten() else { continue };
         match registry.build(id.clone(), &settings) {
             Ok(provider) => {
-                let configured = ConfiguredProvider { settings, provider, written };
+                let trusts = match written.get(&["ca_file"]).map(|node| &node.value) {
+                    Some(Value::Text(file)) => std::fs::read(file).ok(),
+                    _ => None,
+                };
+                let configured = ConfiguredProvider { settings, provider, written, trusts };
                 providers.insert(id, (configured, messages));
             }
             Err(error) => problems.push(problem(root, name, &error)),

@@ -21,8 +21,8 @@ impl fmt::Display for ShownSetting {
     }
 }
 
-/// Texts of a provider that are no secrets. All others may be.
-const PLAIN: [&str; 16] = [
+/// Texts and numbers of a provider that are no secrets. All others may be.
+const PLAIN: [&str; 20] = [
     "kind",
     "host",
     "tls_type",
@@ -39,6 +39,10 @@ const PLAIN: [&str; 16] = [
     "address",
     "to_format",
     "default_phone_code",
+    "port",
+    "max_conns",
+    "max_address_len",
+    "max_otp_len",
 ];
 
 /// Every setting, the defaults too, by name. Nothing is checked: mistakes are shown as they are.
@@ -82,7 +86,8 @@ fn is_plain(path: &[&str], value: &Value) -> bool {
         ["namespaces", _, "frame_ancestors"] => true,
         ["namespaces", ..] => false,
         ["providers", _, key] => {
-            PLAIN.contains(key) || matches!(value, Value::Whole(_) | Value::Boolean(_) | Value::Supplied(_))
+            // A secret that was written without its quotes may be a number.
+            PLAIN.contains(key) || matches!(value, Value::Boolean(_) | Value::Supplied(_))
         }
         ["providers", ..] => false,
         _ => true,

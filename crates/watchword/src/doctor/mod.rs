@@ -12,6 +12,7 @@ mod report;
 mod running;
 mod site;
 mod store;
+mod tls;
 
 use std::time::Duration;
 
@@ -60,6 +61,7 @@ impl Finding {
 pub async fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> {
     let mut findings = files::examine(config);
     findings.extend(store::examine(config).await);
+    findings.extend(tls::examine(config, clock));
     let from_outside = futures::future::join(site::examine(config, clock), running::examine(config));
     let (providers, (site, running)) =
         futures::join!(join_all(config.providers.iter().map(providers::examine)), from_outside);

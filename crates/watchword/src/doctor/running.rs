@@ -10,7 +10,7 @@ pub(super) async fn examine(config: &Config) -> Finding {
     match operator::ask(admin, operator::Question::Ready).await {
         Ok(answer) if answer.is_success() => Finding::new(subject, State::Good, format!("ready, at {admin}")),
         Ok(answer) => {
-            Finding::new(subject, State::Warning, format!("runs, and is not ready: {}", answer.text.trim()))
+            Finding::new(subject, State::Failed, format!("runs, and is not ready: {}", answer.text.trim()))
         }
         Err(_) => Finding::new(subject, State::Untried, format!("none answers at {admin}")),
     }

@@ -13,6 +13,9 @@ use crate::keys::{self, Survey};
 
 const SUBJECT: &str = "store";
 
+/// Less room than this is none.
+const NO_ROOM: u64 = 1_024 * 1_024;
+
 /// Less room than this is soon used up.
 const LITTLE_ROOM: u64 = 256 * 1_024 * 1_024;
 
@@ -67,10 +70,10 @@ fn room(path: &Path) -> Option<Finding> {
     let disk = statvfs(folder).ok()?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let mebibytes = free / (1_024 * 1_024);
-    let (state, advice) = if free < LITTLE_ROOM {
-        (State::Warning, ": make room, or move the store")
-    } else {
-        (State::Good, "")
+    let (state, advice) = match free {
+        ..NO_ROOM => (State::Failed, ": nothing can be written; make room, or move the store"),
+        NO_ROOM..LITTLE_ROOM => (State::Warning, ": make room, or move the store"),
+        _ => (State::Good, ""),
     };
     Some(Finding::new("disk", state, format!("{mebibytes} MiB free for the store{advice}")))
 }

@@ -1,4 +1,7 @@
 //! The log, on standard error.
+//!
+//! What libraries say through the crate `log` is not part of it, at no level: some say what they work on, and that may be a
+//! message with its passcode.
 
 use std::io::{IsTerminal as _, stderr};
 
@@ -13,13 +16,8 @@ use crate::config::{Log, LogFormat};
 
 /// Starts the log of this process, and hands spans to `traces`. Only the first call has an effect.
 pub fn start(settings: &Log, traces: &Traces) {
-    // What the tool for migrations says at this level is of no use to operators.
-    let level = match settings.level.as_str() {
-        "info" => "info,refinery_core=warn",
-        level => level,
-    };
     // The configuration has checked it.
-    let filter = EnvFilter::try_new(level).unwrap_or_default();
+    let filter = EnvFilter::try_new(settings.level.as_str()).unwrap_or_default();
     let for_people = match settings.format {
         LogFormat::Auto => stderr().is_terminal(),
         LogFormat::Text => true,

@@ -20,7 +20,7 @@ use crate::page::{Block, Page};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What these may do can't be tried here: they change the machine.
-const HOST_COMMANDS: [&str; 17] = [
+const HOST_COMMANDS: [&str; 18] = [
     "apt",
     "cargo",
     "certbot",
@@ -35,6 +35,7 @@ const HOST_COMMANDS: [&str; 17] = [
     "scp",
     "scripts/test",
     "sudo",
+    "rm",
     "systemctl",
     "systemd-analyze",
     "useradd",

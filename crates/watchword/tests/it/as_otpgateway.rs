@@ -99,10 +99,10 @@ async fn its_mail_goes_out_as_configured_and_in_the_words_of_the_shipped_templat
         ("WATCHWORD_LOG__LEVEL", "trace"),
     ];
     let server = Server::as_otpgateway(&site.config, ("Shop", "shop-secret"), &environment);
-    let reply = server.put("johns-id", &[("provider", "smtp"), ("to", "john@example.com")]).await;
-    assert_eq!(reply.status(), 200);
-    let reply: Value = reply.json().await.unwrap();
-    let code = reply["data"]["otp"].as_str().unwrap().to_owned();
+    // Not six digits: those stand in many a time of day.
+    let code = "Zq7xW5v9kT2Lm8".to_owned();
+    let put = [("provider", "smtp"), ("to", "john@example.com"), ("otp", &code)];
+    assert_eq!(server.put("johns-id", &put).await.status(), 200);
     let mail = mail_server.wait_for_line("a mail", |line| {
         serde_json::from_str::<Value>(line).ok().filter(|line| line["event"] == "mail")
     });
@@ -116,6 +116,10 @@ async fn its_mail_goes_out_as_configured_and_in_the_words_of_the_shipped_templat
     assert!(html.contains(&link), "{link}\n{html}");
     assert!(mail["text"].as_str().unwrap().contains(&code), "a mail has a text part too");
     assert_eq!(server.check("johns-id", &code).await.0, 200);
+    let (_, log) = server.terminate().await;
+    assert!(log.iter().any(|line| line.contains("DEBUG")), "the log is talkative");
+    let told: Vec<_> = log.iter().filter(|line| line.contains(&code) || line.contains("john@")).collect();
+    assert!(told.is_empty(), "{told:#?}");
 }
 
 /// What a request to a messaging service held.
@@ -225,6 +229,23 @@ fn its_configuration_can_be_checked_without_a_start() {
             err: String::new(),
         }
     );
+}
+
+#[test]
+fn its_configuration_is_printed_as_ours_and_means_the_same() {
+    let site = Site::new();
+    let printed = run_in(site.folder.path(), ["config", "import", "otpgateway", "config.toml"], &[]);
+    assert_eq!((printed.code, printed.err.as_str()), (Some(0), ""));
+    assert!(printed.out.contains("secret = \"shop-secret\""), "{}", printed.out);
+    fs::write(site.folder.path().join("watchword.toml"), printed.out).unwrap();
+    let run = run_in(site.folder.path(), ["config", "check"], &[("WATCHWORD_STORE", &site.store)]);
+    let expected =
+        format!("good: listens on 0.0.0.0:9000, store {}, 2 namespaces, providers smtp (smtp)\n", site.store);
+    assert_eq!(run, Run { code: Some(0), out: expected, err: String::new() });
+
+    let run = run_in(site.folder.path(), ["config", "import", "otpgateway", "missing.toml"], &[]);
+    let err = "watchword: missing.toml: there is no such file\n".to_owned();
+    assert_eq!(run, Run { code: Some(2), out: String::new(), err });
 }
 
 #[test]

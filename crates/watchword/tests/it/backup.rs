@@ -4,10 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures::future::join_all;
 use serde_json::Value;
+use watchword_testkit::deadline::eventually;
 
 use crate::support::{PROGRAM, Receiver, Server, Site};
 
@@ -47,21 +49,26 @@ async fn a_copy_taken_under_load_serves_all_that_was_acknowledged_before_it() {
 
     let elsewhere = tempfile::tempdir().unwrap();
     let path = elsewhere.path().join("watchword.db");
-    let done = AtomicBool::new(false);
-    let load = async {
-        let mut number = 0;
-        while !done.load(Ordering::Relaxed) {
-            start(&server, names("during", number..number + 8)).await;
-            number += 8;
+    let server = Arc::new(server);
+    let (done, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let load = {
+        let (server, done, rounds) = (Arc::clone(&server), Arc::clone(&done), Arc::clone(&rounds));
+        async move {
+            while !done.load(Ordering::Relaxed) {
+                let number = 8 * rounds.fetch_add(1, Ordering::Relaxed);
+                start(&server, names("during", number..number + 8)).await;
+            }
         }
-        number
     };
-    let backup = async {
-        let said = tokio::task::block_in_place(|| site.says(&["backup", path.to_str().unwrap()]));
-        done.store(true, Ordering::Relaxed);
-        said
-    };
-    let (_, said) = tokio::join!(load, backup);
+    let load = tokio::spawn(load);
+    // The copy is begun while callers are at work, and they go on meanwhile.
+    eventually("the load", async || (rounds.load(Ordering::Relaxed) > 1).then_some(())).await;
+    let before = rounds.load(Ordering::Relaxed);
+    let said = tokio::task::block_in_place(|| site.says(&["backup", path.to_str().unwrap()]));
+    let during = rounds.load(Ordering::Relaxed) - before;
+    done.store(true, Ordering::Relaxed);
+    load.await.unwrap();
+    assert!(during > 1, "callers waited while it was copied");
     let store = site.store();
     let (first, second) = said.trim_end().split_once('\n').unwrap();
     assert!(first.starts_with(&format!("Copied {} to {}: ", store.display(), path.display())), "{said}");
@@ -75,7 +82,7 @@ async fn a_copy_taken_under_load_serves_all_that_was_acknowledged_before_it() {
     );
     assert_eq!(listed(elsewhere.path()), ["watchword.db"]);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
-    server.terminate().await;
+    Arc::into_inner(server).unwrap().terminate().await;
 
     // A store of its own, with the same key.
     fs::copy(site.key_file(), elsewhere.path().join("watchword.key")).unwrap();
@@ -137,7 +144,10 @@ async fn nothing_is_overwritten_and_nothing_is_left_behind() {
     let store = site.store();
     assert_eq!(
         site.refuses(1, &["backup", store.to_str().unwrap(), "--force"]),
-        format!("{} is the store itself; choose another name", store.display())
+        format!(
+            "{} belongs to the store, its key or its configuration; choose another name",
+            store.display()
+        )
     );
     assert!(site.refuses(1, &["backup", "/proc/copy.db"]).starts_with("no file can be made in /proc ("));
     assert_eq!(listed(to.path()), ["copy.db"]);
@@ -165,4 +175,55 @@ async fn a_copy_that_finds_no_room_is_taken_away_again() {
     assert_eq!(said.lines().count(), 1, "{said}");
     assert_eq!(listed(to.path()), [""; 0]);
     start(&server, names("another", 0..1)).await;
+}
+
+/// As `docs/operations/backup.md` has it, after a crash: the old database has a log beside it then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_put_back_after_a_crash() {
+    let receiver = Receiver::answering().await;
+    let site = Site::with_webhook(&receiver.url(), "");
+    let mut server = site.serve(&[]);
+    let kept = start(&server, names("before", 0..20)).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join("watchword.db");
+    site.says(&["backup", copy.to_str().unwrap()]);
+    let lost = start(&server, names("after", 0..50)).await;
+    server.process.kill();
+
+    let beside = |end: &str| site.folder.path().join(format!("data/watchword.db{end}"));
+    assert!(fs::metadata(beside("-wal")).unwrap().len() > 0, "a crash leaves the log behind");
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations/backup.md"));
+    let page = page.unwrap();
+    let (removes, installs) = (page.find("sudo rm -f ").unwrap(), page.find("sudo install ").unwrap());
+    let removed = page[removes..].lines().next().unwrap();
+    assert!(removes < installs && ["-wal", "-shm"].iter().all(|end| removed.contains(end)), "{removed}");
+    for end in ["-wal", "-shm"] {
+        fs::remove_file(beside(end)).unwrap();
+    }
+    fs::copy(&copy, site.store()).unwrap();
+
+    let server = site.serve(&[]);
+    for (name, code) in &kept {
+        assert_eq!(server.check(name, code).await.0, 200, "{name}");
+    }
+    for (name, code) in &lost {
+        assert_eq!(server.check(name, code).await.1["message"], "the OTP does not exist", "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_the_store_is_replaced_by_a_copy() {
+    let receiver = Receiver::answering().await;
+    let site = Site::with_webhook(&receiver.url(), "");
+    let server = site.serve(&[]);
+    start(&server, names("john", 0..5)).await;
+    let beside = |end: &str| site.folder.path().join(format!("data/watchword.db{end}"));
+    for path in
+        [beside(""), beside("-wal"), beside("-shm"), beside("-lock"), site.key_file(), site.config.clone()]
+    {
+        let line = site.refuses(1, &["backup", path.to_str().unwrap(), "--force"]);
+        let expected = "belongs to the store, its key or its configuration; choose another name";
+        assert_eq!(line, format!("{} {expected}", path.display()));
+    }
+    start(&server, names("jane", 0..5)).await;
 }

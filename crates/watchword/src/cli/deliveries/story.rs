@@ -56,9 +56,15 @@ fn in_words(outcome: &str) -> String {
         "throttled" => "asked us to wait",
         "transient" => "failed for now",
         "unknown" => "did not answer; it may have gone out",
+        DeliveryAttempt::LEFT_ALONE => "was left alone, for it kept failing",
         later => return format!("said later: {later}"),
     };
     words.to_owned()
+}
+
+/// Whether the last one asked may have sent it.
+fn in_doubt(delivery: &Delivery) -> bool {
+    delivery.attempts.last().is_some_and(|last| &*last.outcome == "unknown")
 }
 
 /// How it ended, or what comes next.
@@ -85,6 +91,9 @@ fn standing(delivery: &Delivery, now: Timestamp) -> String {
         DeliveryState::Claimed => format!("{node} is sending it, and has it until {at}."),
         DeliveryState::Accepted => {
             format!("Accepted {at}: a provider took it. Whether the person got it, only the provider knows.")
+        }
+        DeliveryState::Failed if in_doubt(delivery) => {
+            format!("Failed {at}: no provider said that it took it. It may have gone out all the same.")
         }
         DeliveryState::Failed => {
             format!("Failed {at}: no provider would take it. The application has to ask for a new code.")

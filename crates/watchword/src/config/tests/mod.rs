@@ -1,5 +1,6 @@
 //! What the tests of the configuration share.
 
+mod import;
 mod layers;
 mod messages;
 mod mistakes;

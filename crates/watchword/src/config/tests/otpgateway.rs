@@ -260,7 +260,13 @@ fn the_environment_alone_is_enough_and_reaches_names_with_capitals() {
         (Some(2525), true, "otp@localhost")
     );
     assert_eq!(smtp.timeout, Some(Duration::from_secs(2)));
-    assert_eq!(config.warnings, ["/nowhere/config.toml: there is no such file"]);
+    assert_eq!(
+        config.warnings,
+        [
+            "/nowhere/config.toml: there is no such file",
+            "provider `smtp`: `tls_skip_verify` is on: anybody in between can read passcodes and password; use `ca_file` instead",
+        ]
+    );
 
     let capitals = THEIRS.replace("webhooks.call", "webhooks.Call");
     let config = read(&[&capitals], &[STORE, ("OTP_GATEWAY_WEBHOOKS__CALL__CHANNEL_NAME", "Call")]).unwrap();
