@@ -18,6 +18,7 @@ use thiserror::Error;
 #[derive(Clone)]
 pub struct RedisUrl {
     pub(super) place: Place,
+    given: String,
     shown: String,
 }
 
@@ -64,7 +65,7 @@ impl RedisUrl {
         if !is_cluster {
             let info = node(hosts)?;
             let shown = format!("{scheme}://{}", shown(std::slice::from_ref(&info)));
-            return Ok(Self { place: Place::One(Box::new(info)), shown });
+            return Ok(Self { place: Place::One(Box::new(info)), given: text.to_owned(), shown });
         }
         let hosts = hosts.trim_end_matches('/');
         if hosts.contains('/') {
@@ -72,13 +73,21 @@ impl RedisUrl {
         }
         let infos = hosts.split(',').map(node).collect::<Result<Vec<_>, _>>()?;
         let shown = format!("{scheme}+cluster://{}", shown(&infos));
-        Ok(Self { place: Place::Cluster(infos), shown })
+        Ok(Self { place: Place::Cluster(infos), given: text.to_owned(), shown })
     }
 
     pub(super) fn uses_tls(&self) -> bool {
         self.shown.starts_with("rediss")
     }
 }
+
+impl PartialEq for RedisUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.given == other.given
+    }
+}
+
+impl Eq for RedisUrl {}
 
 /// Without user, password and database.
 impl fmt::Display for RedisUrl {
