@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{Write as _, stderr, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use watchword_delivery::registry::Registry;
 
-use super::sources::SourceOptions;
-use super::{CommandError, EXIT_CONFIGURATION, say};
+use super::sources::{Original, SourceOptions};
+use super::{CommandError, EXIT_CONFIGURATION, environment, say};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, REFERENCE};
 
@@ -30,6 +31,21 @@ enum Command {
     Show(SourceOptions),
     /// Print every setting there is, with its default and what it is for
     Reference,
+    /// Print a watchword.toml that says what another product's configuration says
+    ///
+    /// Its variables, such as OTP_GATEWAY_…, go over its files. Secrets are printed as they are:
+    /// `(umask 077 && watchword config import otpgateway config.toml > watchword.toml)`.
+    Import(ImportOptions),
+}
+
+#[derive(Debug, Args)]
+struct ImportOptions {
+    /// The product
+    #[arg(value_name = "PRODUCT")]
+    original: Original,
+    /// Its configuration files; later ones win
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
 }
 
 pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
@@ -41,6 +57,11 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
                 // Whoever stopped reading has seen enough.
                 let _ = writeln!(out, "{setting}");
             }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Import(ImportOptions { original, files }) => {
+            let text = config::import(original.into(), &files, &environment())?;
+            let _ = stdout().write_all(text.as_bytes());
             Ok(ExitCode::SUCCESS)
         }
         Command::Reference => {

@@ -20,17 +20,23 @@ pub(super) struct SourceOptions {
 
 /// Products whose configuration can be read.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Original {
+pub(super) enum Original {
     /// Its config.toml and OTP_GATEWAY_… variables; watchword.toml only where $WATCHWORD_CONFIG names it
     Otpgateway,
+}
+
+impl From<Original> for config::Original {
+    fn from(original: Original) -> Self {
+        match original {
+            Original::Otpgateway => Self::Otpgateway,
+        }
+    }
 }
 
 impl SourceOptions {
     /// The sources, with these flags over all of them.
     pub(super) fn sources(self, flags: Vec<Flag>) -> Sources {
-        let original = self.original.map(|original| match original {
-            Original::Otpgateway => config::Original::Otpgateway,
-        });
+        let original = self.original.map(config::Original::from);
         Sources { original, files: self.config, environment: environment(), flags, ..Sources::default() }
     }
 }

@@ -56,16 +56,20 @@ fn a_body_says_what_it_is_written_in_and_empty_settings_are_none() {
 
 #[test]
 fn a_template_may_stand_in_the_configuration_itself() {
-    let here = folder("template_text = """\n{{ .OTP }}\nNo more."""\ntemplate_format = \"html\"", &[]);
+    let here = folder("template_text = '''\n{{ .OTP }}\nNo more.'''\ntemplate_format = \"html\"", &[]);
     assert_eq!(read(&here, &[]).unwrap().body, body("{{ .OTP }}\nNo more.", BodyFormat::Html));
     let empty = folder("template_text = \"\"", &[]);
     assert_eq!(read(&empty, &[]), Ok(MessageTemplates::default()));
     let both = folder("template = \"a.tpl\"\ntemplate_text = \"{{ .OTP }}\"", &[("a.tpl", b"{{ .OTP }}")]);
     assert_eq!(
         read(&both, &[]),
-        Err(vec!["watchword.toml:8: providers.sms.template_text: is set, and so is `template`; remove one".to_owned()])
+        Err(vec![
+            "watchword.toml:8: providers.sms.template_text: is set, and so is `template`; remove one"
+                .to_owned()
+        ])
     );
-    for (text, problem) in [("{{ .OTP", "line 1: "), (&*" ".repeat(64 * 1_024 + 1), "is larger than 64 KiB")] {
+    for (text, problem) in [("{{ .OTP", "line 1: "), (&*" ".repeat(64 * 1_024 + 1), "is larger than 64 KiB")]
+    {
         let found = read(&folder(&format!("template_text = \"{text}\""), &[]), &[]).unwrap_err();
         let expected = format!("watchword.toml:7: providers.sms.template_text: {problem}");
         assert!(matches!(&found[..], [only] if only.starts_with(&expected)), "{found:?}");
