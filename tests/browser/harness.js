@@ -127,6 +127,6 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 /** What axe finds wrong with a page or a frame, one line each. Frames of other sites are looked at on their own. */
 export async function complaintsOfAxe(frame) {
   await frame.evaluate(axe);
-  const { violations } = await frame.evaluate(() => window.axe.run(document, { iframes: false }));
+  const { violations } = await frame.evaluate(() => window.axe.run(document, { iframes: false, preload: false }));
   return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.target.join(" ")}`));
 }

@@ -1,5 +1,4 @@
-// OTPGateway(namespace, id, onFinish(namespace, id), onCancel()): opens the verification page of this server in a modal.
-// The page that uses it loads it with <script id="otpgateway-script" src="https://SERVER/static/otp.js"></script>.
+// OTPGateway(namespace, id, onFinish(namespace, id), onCancel()) opens this server's verification page in a modal.
 (function () {
   "use strict";
 
@@ -96,15 +95,13 @@
       if (settled) return;
       settled = true;
       try {
-        if (typeof callback === "function") callback.apply(null, values);
+        if (typeof callback === "function") callback(...values);
       } finally {
         close();
       }
     }
 
-    function cancel() {
-      settle(onCancel, []);
-    }
+    var cancel = () => settle(onCancel, []);
 
     function receive(event) {
       var data = event.data;
@@ -114,14 +111,18 @@
       else if (data.otpgateway === "cancel") cancel();
     }
 
-    var modal = { cancel: cancel, close: close };
+    var modal = { cancel, close };
     addEventListener("message", receive);
-    frame.addEventListener("load", () => spinner.remove());
+    frame.addEventListener("load", () => {
+      spinner.remove();
+      // A page of another site comes without the focus that its frame has.
+      if (document.activeElement === frame) frame.contentWindow.focus();
+    });
     button.addEventListener("click", cancel);
     backdrop.addEventListener("click", (event) => {
       if (event.target === backdrop) cancel();
     });
-    // Escape, and what a phone has for it. A browser may close without asking first.
+    // Escape, and what a phone has for it. Browsers may close without asking.
     dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
       cancel();
