@@ -12,7 +12,7 @@
 //! # How it hangs together
 //!
 //! [`server`] accepts connections and speaks HTTP/1; a dialect's router finds the call; [`front`] lets it in; the handler
-//! translates. [`health`] is for the admin listener.
+//! translates. [`pages`] are what people see, for dialects that show them something. [`health`] is for the admin listener.
 
 pub mod dialects;
 mod form;

@@ -114,6 +114,31 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_near_proxy_that_nobody_named_is_told_by_whom_it_speaks_for() {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
+        for (peer, header, unknown) in [
+            ("127.0.0.1", "x-forwarded-for", true),
+            ("192.168.0.1", "forwarded", true),
+            ("172.16.0.1", "x-forwarded-for", true),
+            ("::ffff:127.0.0.1", "x-forwarded-for", true),
+            ("::1", "x-forwarded-for", true),
+            ("fd00::1", "x-forwarded-for", true),
+            ("127.0.0.1", "via", false),
+            ("10.0.0.1", "x-forwarded-for", false),
+            ("192.0.2.1", "x-forwarded-for", false),
+            ("2001:db8::1", "x-forwarded-for", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_static(header), http::HeaderValue::from_static("192.0.2.7"));
+            assert_eq!(
+                is_unknown_proxy(peer.parse().unwrap(), &headers, &trusted),
+                unknown,
+                "{peer} {header}"
+            );
+        }
+    }
+
     fn client_of(peer: &str, headers: &[(&str, &str)]) -> String {
         let trusted: Vec<IpNet> = ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]
             .iter()

@@ -5,14 +5,28 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::PagesError;
-use super::templates::NAMES;
+use thiserror::Error;
+
+/// The templates that there are.
+pub(super) const NAMES: [&str; 4] = ["layout.html", "code.html", "address.html", "message.html"];
 
 /// The style sheet's name, here and under `/static/`.
 pub(super) const STYLE: &str = "style.css";
 
 /// A file larger than this is none of ours.
 const MOST_BYTES: u64 = 64 * 1_024;
+
+/// What is wrong with an operator's own page, text or style.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}{}: {problem}", file.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
+pub struct PagesError {
+    /// The file, or the folder.
+    pub file: PathBuf,
+    /// The line in it, from 1, where one is to blame.
+    pub line: Option<usize>,
+    /// What is wrong, in words.
+    pub problem: String,
+}
 
 /// A file of an operator's.
 #[derive(Clone, Debug)]

@@ -20,43 +20,22 @@ mod policy;
 mod samples;
 mod templates;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
-use thiserror::Error;
 
 pub(crate) use files::StaticFile;
+pub use folder::PagesError;
 pub(crate) use languages::Language;
 pub(crate) use page::{AddressPage, CodePage, InputKind, Message, MessagePage, Notice, Page, Place};
-pub use policy::{FrameAncestor, ImageUrl};
+pub use policy::{FrameAncestor, ImageUrl, Look};
 pub(crate) use policy::{page_response, policy};
 
 use files::StaticFiles;
 use folder::Overrides;
 use languages::Languages;
 use templates::Templates;
-
-/// What is wrong with an operator's own page, text or style.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{}{}: {problem}", file.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
-pub struct PagesError {
-    /// The file, or the folder.
-    pub file: PathBuf,
-    /// The line in it, from 1, where one is to blame.
-    pub line: Option<usize>,
-    /// What is wrong, in words.
-    pub problem: String,
-}
-
-/// The pictures on every page.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look {
-    /// Shown above the heading.
-    pub logo: Option<ImageUrl>,
-    /// Shown by the browser beside the title.
-    pub favicon: Option<ImageUrl>,
-}
 
 /// All pages, ready to be filled in.
 #[derive(Debug)]

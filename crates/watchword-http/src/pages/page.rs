@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::languages::Language;
-use super::{ImageUrl, Look};
+use super::policy::{ImageUrl, Look};
 
 /// Where a page stands: what its links and forms begin with, and who is asked about.
 #[derive(Clone, Copy, Debug, Default)]

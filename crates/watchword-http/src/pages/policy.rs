@@ -7,8 +7,6 @@ use http::header::{
 };
 use http::{HeaderValue, StatusCode, Uri};
 
-use super::Look;
-
 /// Where a picture is: a URL, or a path on this server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageUrl {
@@ -38,6 +36,15 @@ impl ImageUrl {
     pub fn as_str(&self) -> &str {
         &self.url
     }
+}
+
+/// The pictures on every page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Shown above the heading.
+    pub logo: Option<ImageUrl>,
+    /// Shown by the browser beside the title.
+    pub favicon: Option<ImageUrl>,
 }
 
 /// A site that may frame the pages of a namespace.

@@ -6,14 +6,11 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 
-use super::folder::Overrides;
+use super::folder::{NAMES, Overrides, PagesError};
 use super::languages::{Language, Languages};
 use super::page::Context;
+use super::policy::Look;
 use super::samples::samples;
-use super::{Look, PagesError};
-
-/// The templates that there are.
-pub(super) const NAMES: [&str; 4] = ["layout.html", "code.html", "address.html", "message.html"];
 
 const BUILT_IN: [&str; 4] = [
     include_str!("templates/layout.html"),

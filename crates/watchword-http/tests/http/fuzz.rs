@@ -1,10 +1,10 @@
-//! Whatever comes in: never a 5xx, never a panic, always the envelope.
+//! Whatever comes in: never a 5xx, never a panic, always the envelope or a page.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use http::Request;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
@@ -60,6 +60,7 @@ fn target() -> impl Strategy<Value = String> {
     let path = prop_oneof![
         4 => id().prop_map(|id| format!("/api/otp/{id}")),
         2 => id().prop_map(|id| format!("/api/otp/{id}/status")),
+        3 => (id(), select(vec!["", "", "/address", "/status"])).prop_map(|(id, page)| format!("/otp/app/{id}{page}")),
         1 => select(vec!["/", "/api/otp", "/api/providers", "/api/health", "*", "//", "/api/otp/"]).prop_map(str::to_owned),
         1 => "/[!-~]{0,40}",
     ];
@@ -83,12 +84,13 @@ fn pair() -> impl Strategy<Value = String> {
         "skip_delete",
         "extra",
         "action",
+        "view",
         "",
     ]);
     let value = prop_oneof![
         4 => select(vec![
             "smtp", "sms", "hook", "john@doe.com", "12345678", "123456", "1", "0", "-1", "+5", "300", "99999999999",
-            "true", "{}", "[[[[]]]]", "%7B%22a%22:1.0%7D", "%00", "%0d%0aX:1", "%ff", "%", "%zz", "", "%F0%9F%92%A9",
+            "true", "check", "resend", "popup", "{}", "[[[[]]]]", "%7B%22a%22:1.0%7D", "%00", "%0d%0aX:1", "%ff", "%", "%zz", "", "%F0%9F%92%A9",
         ]).prop_map(str::to_owned),
         1 => "[!-~]{0,30}",
         1 => (1_usize..2_000).prop_map(|length| "[".repeat(length)),
@@ -153,7 +155,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_request_gives_a_5xx_or_anything_but_the_envelope(requests in prop::collection::vec(fuzzed(), 1..8)) {
+    fn no_request_gives_a_5xx_or_anything_but_the_envelope_or_a_page(requests in prop::collection::vec(fuzzed(), 1..8)) {
         runtime().block_on(async {
             let app = App::new();
             for fuzzed in requests {
@@ -166,6 +168,11 @@ proptest! {
                     let envelope: Value = serde_json::from_str(&reply.body).unwrap();
                     let expected = if reply.status == 200 { "success" } else { "error" };
                     prop_assert_eq!(&envelope["status"], expected);
+                } else if reply.header(CONTENT_TYPE).starts_with("text/html") {
+                    prop_assert_eq!(reply.status.as_u16(), 200);
+                    prop_assert!(is_head || reply.body.trim_end().ends_with("</html>"), "{:?}", reply);
+                } else if reply.status == 302 {
+                    prop_assert!(reply.header(LOCATION).starts_with("/otp/app/"), "{:?}: {:?}", fuzzed, reply);
                 } else {
                     prop_assert!(is_head || reply.body.starts_with("Watchword"), "{:?}: {:?}", fuzzed, reply);
                 }

@@ -166,7 +166,8 @@ impl Api {
         // In one place from here on: what passes it along moves a pointer, not kilobytes.
         let work = Box::pin(async {
             if let Operation::Page(call) = operation {
-                return self.page(call, &mut exchange, request).await;
+                // On its own, so that the API's calls don't carry the room for it.
+                return Box::pin(self.page(call, &mut exchange, request)).await;
             }
             match self.perform(operation, &mut exchange, request).await {
                 Ok(answer) => answer,

@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::Response;
+use http::HeaderValue;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 use watchword_core::address::Address;
 use watchword_core::delivery::DeliveryMode;
 use watchword_core::engine::{AddressRequest, CheckBy, CheckRequest, ResendRequest, Sent, Words};
@@ -23,6 +22,7 @@ use watchword_core::time::seconds_rounded_up;
 use watchword_core::verification::{OnRight, State, Verification};
 
 use self::same_site::Origin;
+pub(super) use self::view::broken;
 use self::view::{Said, View};
 use self::visit::Visit;
 use super::Api;
@@ -91,14 +91,6 @@ impl Site {
             policy: policy(common, None),
         }
     }
-}
-
-/// The reply to a mistake of ours.
-pub(super) fn broken() -> Response {
-    let html = "<!doctype html>\n<html lang=\"en\">\n<title>Something went wrong</title>\n<h1>Something went wrong</h1>\n\
-                <p>Please try again.</p>\n";
-    let policy = HeaderValue::from_static("default-src 'none'");
-    crate::pages::page_response(StatusCode::INTERNAL_SERVER_ERROR, html.to_owned(), policy)
 }
 
 impl Api {

@@ -213,7 +213,7 @@ impl Api {
 
     fn html(&self, visit: &Visit<'_>, page: &Page<'_>) -> Response {
         let Some(html) = self.settings.pages.pages.render(page, &visit.place(), visit.language) else {
-            return super::broken();
+            return broken();
         };
         let namespace = visit.name.as_ref().map(|(namespace, _)| namespace.as_str());
         let policy = namespace.and_then(|namespace| self.site.policies.get(namespace));
@@ -255,4 +255,12 @@ fn redirect(path: &str) -> Response {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
+}
+
+/// The reply to a mistake of ours.
+pub(in super::super) fn broken() -> Response {
+    let html = "<!doctype html>\n<html lang=\"en\">\n<title>Something went wrong</title>\n<h1>Something went wrong</h1>\n\
+                <p>Please try again.</p>\n";
+    let policy = HeaderValue::from_static("default-src 'none'");
+    page_response(StatusCode::INTERNAL_SERVER_ERROR, html.to_owned(), policy)
 }
