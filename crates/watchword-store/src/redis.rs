@@ -40,7 +40,7 @@ pub use url::{RedisUrl, RedisUrlError};
 /// How the store behaves. The default suits a server.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// What all keys begin with: installations that share a server have each their own.
+    /// What all keys begin with, where the URL does not say so: installations that share a server have each their own.
     pub key_prefix: String,
     /// How long to wait for a connection, for an answer, or for a server that is being started anew.
     pub timeout: Duration,
@@ -102,7 +102,7 @@ impl RedisStore {
         Ok(Self {
             url: url.clone(),
             link,
-            prefix: Prefix::new(&options.key_prefix),
+            prefix: Prefix::new(url.key_prefix.as_deref().unwrap_or(&options.key_prefix)),
             records_kept: options.retention.delivery_records,
             under_way: tokio::sync::Semaphore::new(options.most_under_way),
             outlook: Outlook::default(),

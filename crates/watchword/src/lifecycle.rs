@@ -14,7 +14,6 @@ use watchword_core::error::InvalidInput;
 use watchword_core::parts::Parts;
 use watchword_core::ports::{Clock, Random};
 use watchword_http::server::{Certificates, Served, ServerSettings, TlsError, serve};
-use watchword_store::OpenError;
 
 use crate::config::{Admin, Config};
 use crate::keys::{self, KeyError};
@@ -23,7 +22,7 @@ use crate::reload::{self, Load, Reloader};
 use crate::tasks::BackgroundTasks;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::store::WatchedStore;
-use crate::wiring::{self, App, OpenedStore};
+use crate::wiring::{self, App, OpenedStore, StoreOpenError};
 
 /// How long messages in hand may take once the server is going down. What is not out by then is sent by whoever starts next.
 const HELD_DELIVERIES_WITHIN: Duration = Duration::from_secs(10);
@@ -48,7 +47,7 @@ pub enum ServeError {
     Listen(#[from] ListenError),
     /// The store can't be used.
     #[error(transparent)]
-    Store(#[from] OpenError),
+    Store(#[from] StoreOpenError),
     /// There are no keys to work with.
     #[error(transparent)]
     Keys(#[from] KeyError),

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
+use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use watchword_core::address::Channel;
 use watchword_core::delivery::{BodyFormat, NodeId, ProviderId};
@@ -30,7 +31,7 @@ use watchword_http::dialects::otpgateway::{
 use watchword_http::front::{Front, FrontSettings, Limits};
 use watchword_http::health::{self, Probes};
 use watchword_http::server::Served;
-use watchword_store::{OpenError, SqliteOptions, SqliteStore};
+use watchword_store::{OpenError, RedisOpenError, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
 
 use crate::config::{Config, ConfiguredProvider, MessageTemplates, StoreUrl};
 use crate::telemetry::exposition::Exposition;
@@ -46,11 +47,22 @@ pub struct OpenedStore {
     pub close: BoxFuture<'static, ()>,
 }
 
+/// Why a store can't be used. Each text says what to do.
+#[derive(Debug, Error)]
+pub enum StoreOpenError {
+    /// The embedded one.
+    #[error(transparent)]
+    Sqlite(#[from] OpenError),
+    /// A shared one.
+    #[error(transparent)]
+    Redis(#[from] RedisOpenError),
+}
+
 /// Opens the store that the configuration names.
 ///
 /// # Errors
 /// It can't be used; the text says why, and what to do.
-pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<OpenedStore, OpenError> {
+pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<OpenedStore, StoreOpenError> {
     let retention = config.retention.retention();
     match &config.store.url {
         StoreUrl::Sqlite(path) => {
@@ -58,6 +70,11 @@ pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<Opened
             let store = Arc::new(SqliteStore::open(path, options)?);
             let closing = Arc::clone(&store);
             Ok(OpenedStore { store, close: Box::pin(async move { closing.close().await }) })
+        }
+        StoreUrl::Redis(url) => {
+            let store = RedisStore::open(url, RedisOptions { observer, ..RedisOptions::default() })?;
+            // Nothing of it waits in this process.
+            Ok(OpenedStore { store: Arc::new(store), close: Box::pin(std::future::ready(())) })
         }
     }
 }

@@ -14,10 +14,12 @@ use thiserror::Error;
 /// | `redis+cluster://HOST:PORT,HOST:PORT` | a cluster; one node is enough to find the others |
 /// | `rediss+cluster://HOST:PORT,HOST:PORT` | a cluster, over TLS |
 ///
-/// `USER:PASSWORD@` may stand before the hosts, percent-encoded; it is never shown.
+/// `USER:PASSWORD@` may stand before the hosts, percent-encoded; it is never shown. `?key_prefix=NAME` may stand at the end: what all
+/// keys begin with, for installations that share a server.
 #[derive(Clone)]
 pub struct RedisUrl {
     pub(super) place: Place,
+    pub(super) key_prefix: Option<String>,
     given: String,
     shown: String,
 }
@@ -47,6 +49,10 @@ impl RedisUrl {
             "rediss+cluster" => ("rediss", true),
             _ => return Err(wrong("is none of Redis's schemes")),
         };
+        let (rest, key_prefix) = match rest.split_once('?') {
+            None => (rest, None),
+            Some((rest, query)) => (rest, Some(key_prefix_of(query).ok_or_else(|| wrong(PREFIX_ADVICE))?)),
+        };
         let (credentials, hosts) =
             rest.rsplit_once('@').map_or(("", rest), |(before, hosts)| (before, hosts));
         let at = if rest.contains('@') { "@" } else { "" };
@@ -65,7 +71,7 @@ impl RedisUrl {
         if !is_cluster {
             let info = node(hosts)?;
             let shown = format!("{scheme}://{}", shown(std::slice::from_ref(&info)));
-            return Ok(Self { place: Place::One(Box::new(info)), given: text.to_owned(), shown });
+            return Ok(Self { place: Place::One(Box::new(info)), key_prefix, given: text.to_owned(), shown });
         }
         let hosts = hosts.trim_end_matches('/');
         if hosts.contains('/') {
@@ -73,7 +79,7 @@ impl RedisUrl {
         }
         let infos = hosts.split(',').map(node).collect::<Result<Vec<_>, _>>()?;
         let shown = format!("{scheme}+cluster://{}", shown(&infos));
-        Ok(Self { place: Place::Cluster(infos), given: text.to_owned(), shown })
+        Ok(Self { place: Place::Cluster(infos), key_prefix, given: text.to_owned(), shown })
     }
 
     pub(super) fn uses_tls(&self) -> bool {
@@ -102,6 +108,15 @@ impl fmt::Debug for RedisUrl {
     }
 }
 
+const PREFIX_ADVICE: &str = "has after its \"?\" something else than key_prefix=NAME, the name of 1 to 64 of A to Z, a to z, 0 to 9, \"-\", \"_\", \".\" and \":\"";
+
+/// Braces would say which slot of a cluster keys are in, so only plain names are taken.
+fn key_prefix_of(query: &str) -> Option<String> {
+    let name = query.strip_prefix("key_prefix=")?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    ((1..=64).contains(&name.len()) && name.bytes().all(is_plain)).then(|| name.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +129,7 @@ mod tests {
             ("redis://:s3c%40ret@db.example/0", "redis://db.example:6379"),
             ("redis+cluster://:s3cret@one:1,two:2", "redis+cluster://one:1,two:2"),
             ("rediss+cluster://one:1/", "rediss+cluster://one:1"),
+            ("redis://:s3cret@one:1/3?key_prefix=OTP", "redis://one:1"),
         ] {
             let parsed = RedisUrl::parse(url).unwrap();
             assert_eq!(parsed.to_string(), shown);
@@ -132,6 +148,8 @@ mod tests {
             "rediss://:s3cret@one/#insecure",
             "redis+cluster://:s3cret@one:1,two:2/3",
             "redis+cluster://:s3cret@one:1,,two:2",
+            "redis://:s3cret@one:1?key_prefix={a}",
+            "redis://:s3cret@one:1?timeout=1",
         ] {
             let error = RedisUrl::parse(url).unwrap_err().to_string();
             assert!(!error.contains("s3cret"), "{error}");

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use thiserror::Error;
 use watchword_core::keyring::KeyId;
-use watchword_core::ports::{KeyUse, Store};
+use watchword_core::ports::KeyUse;
 use watchword_core::time::Timestamp;
 
 use super::moment::{utc, utc_and_distance};

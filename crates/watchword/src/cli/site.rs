@@ -1,18 +1,21 @@
 //! What a command that works on a server's data starts from: its configuration, its store, the time.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use thiserror::Error;
-use watchword_core::ports::{Clock as _, StoreError};
+use watchword_core::ports::{Clock as _, Silent, Store, StoreError};
 use watchword_core::time::Timestamp;
 use watchword_delivery::registry::Registry;
-use watchword_store::{OpenError, SqliteOptions, SqliteStore};
+use watchword_store::{SqliteOptions, SqliteStore};
 
 use super::sources::SourceOptions;
 use crate::clock::SystemClock;
 use crate::config::{self, Config, ConfigError, StoreUrl};
 use crate::keys::KeyError;
+use crate::wiring::{OpenedStore, StoreOpenError, open_store};
 
 /// The configuration of a server that may be running, and the time.
 pub(super) struct Site {
@@ -31,9 +34,15 @@ pub(super) enum SiteError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// It has no file.
+    #[error("{url} is no file, and has its own ways to be copied: its snapshots and its append-only file")]
+    NoFile {
+        /// Where it is.
+        url: String,
+    },
     /// It can't be opened.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(#[from] StoreOpenError),
     /// The keys can't be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -52,19 +61,49 @@ impl Site {
 
     /// Where the store is; it is there.
     pub(super) fn store_path(&self) -> Result<&Path, SiteError> {
-        let StoreUrl::Sqlite(path) = &self.config.store.url;
-        if path.exists() { Ok(path) } else { Err(SiteError::NoStore { path: path.clone() }) }
+        match &self.config.store.url {
+            StoreUrl::Sqlite(path) if path.exists() => Ok(path),
+            StoreUrl::Sqlite(path) => Err(SiteError::NoStore { path: path.clone() }),
+            shared => Err(SiteError::NoFile { url: shared.to_string() }),
+        }
     }
 
     /// Opens the store beside the server that may be running on it. Close it in the end.
-    pub(super) fn store(&self) -> Result<Arc<SqliteStore>, SiteError> {
+    pub(super) fn store(&self) -> Result<SiteStore, SiteError> {
+        if let StoreUrl::Redis(_) = &self.config.store.url {
+            let OpenedStore { store, close } = open_store(&self.config, Arc::new(Silent))?;
+            return Ok(SiteStore { store, close });
+        }
         let path = self.store_path()?;
         let options =
             SqliteOptions { retention: self.config.retention.retention(), ..SqliteOptions::default() };
-        Ok(Arc::new(SqliteStore::open_shared(path, options)?))
+        let store = Arc::new(SqliteStore::open_shared(path, options).map_err(StoreOpenError::from)?);
+        let closing = Arc::clone(&store);
+        Ok(SiteStore { store, close: Box::pin(async move { closing.close().await }) })
     }
 
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+}
+
+/// A store that a server may be running on. Close it in the end.
+pub(super) struct SiteStore {
+    pub(super) store: Arc<dyn Store>,
+    close: BoxFuture<'static, ()>,
+}
+
+impl SiteStore {
+    /// Finishes what is under way.
+    pub(super) async fn close(self) {
+        self.close.await;
+    }
+}
+
+impl Deref for SiteStore {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.store
     }
 }

@@ -100,7 +100,7 @@ async fn unlock(site: &Site, namespace: &Namespace, target: &Address) -> Result<
     let store = site.store()?;
     let keyring = keys::open_existing(&site.config.keys, &*store).await.map_err(SiteError::from)?;
     let parts = Parts {
-        store: Arc::clone(&store) as _,
+        store: Arc::clone(&store.store),
         clock: Arc::clone(&site.clock) as _,
         random: Arc::new(OsRandom),
         tasks: Arc::new(BackgroundTasks::default()),

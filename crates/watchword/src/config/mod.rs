@@ -206,13 +206,14 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
     let routes = routes(root, &sections, found);
     let pages = pages::read(root, std::mem::take(&mut sections.pages), found);
     at_least_one(&layers, found);
-    let StoreUrl::Sqlite(store) = &mut sections.store.url;
-    *store = absolute(store);
-    if store.is_dir() {
-        let text =
-            format!("{0} is a folder; name a file in it, like sqlite:{0}/watchword.db", store.display());
-        let origin = root.nearest(&["store", "url"]).origin.clone();
-        found.push(Problem::new(origin, "store.url".to_owned(), text));
+    if let StoreUrl::Sqlite(store) = &mut sections.store.url {
+        *store = absolute(store);
+        if store.is_dir() {
+            let text =
+                format!("{0} is a folder; name a file in it, like sqlite:{0}/watchword.db", store.display());
+            let origin = root.nearest(&["store", "url"]).origin.clone();
+            found.push(Problem::new(origin, "store.url".to_owned(), text));
+        }
     }
     let mut warnings = std::mem::take(&mut layers.warnings);
     warnings.extend(registry.take_warnings());
@@ -222,7 +223,7 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
         let origin = root.nearest(&["server", "tls"]).origin.clone();
         found.push(Problem::new(origin, "server.tls".to_owned(), error.to_string()));
     }
-    let keys = key_source(&sections, layers.environment.key.as_deref(), &mut warnings, found);
+    let keys = key_source(&sections, &layers, &mut warnings, found);
     let (Some(keys), true) = (keys, problems.is_empty()) else {
         layers.problems = problems;
         return Err(layers.error());
@@ -357,14 +358,30 @@ fn routes(
 
 fn key_source(
     sections: &Sections,
-    given: Option<&str>,
+    layers: &Layers,
     warnings: &mut Vec<String>,
     problems: &mut Vec<Problem>,
 ) -> Option<KeySource> {
-    let Some(given) = given else {
-        let StoreUrl::Sqlite(store) = &sections.store.url;
-        let file = sections.keys.file.as_deref().map(absolute);
-        return Some(KeySource::File(file.unwrap_or_else(|| key_file_of(store))));
+    let Some(given) = layers.environment.key.as_deref() else {
+        return match (sections.keys.file.as_deref(), &sections.store.url) {
+            (Some(file), _) => Some(KeySource::File(absolute(file))),
+            (None, StoreUrl::Sqlite(store)) => Some(KeySource::File(key_file_of(store))),
+            (None, StoreUrl::Redis(_)) if layers.original.is_some() => {
+                warnings.push(
+                    "WATCHWORD_KEY is not set, so the store keeps a data key under the secrets in [auth]: set one, \
+                     made with `openssl rand -hex 32`, on every node"
+                        .to_owned(),
+                );
+                let secrets = sections.namespaces.values().map(|namespace| namespace.secret.clone());
+                Some(KeySource::Wrapped(secrets.collect()))
+            }
+            (None, StoreUrl::Redis(_)) => {
+                let text = "a shared store needs the same keys on every node: set WATCHWORD_KEY, made with \
+                            `openssl rand -hex 32`, or keys.file";
+                problems.push(Problem::new(Origin::BuiltIn, "keys".to_owned(), text.to_owned()));
+                None
+            }
+        };
     };
     if sections.keys.file.is_some() {
         warnings.push("WATCHWORD_KEY is set, so the file that keys.file names is not read".to_owned());

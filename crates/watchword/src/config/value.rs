@@ -13,6 +13,7 @@ use watchword_core::namespace::Namespace;
 use watchword_core::verification::RouteName;
 use watchword_delivery::settings::{Secret, parse_duration};
 use watchword_http::pages::{FrameAncestor, ImageUrl};
+use watchword_store::RedisUrl;
 
 /// Reads a text and lets `parse` say what is wrong with it.
 fn text<'de, D: Deserializer<'de>, T, E: fmt::Display>(
@@ -112,12 +113,15 @@ from_text!(ProxyNetwork, "an IP address or a network, like \"10.0.0.0/8\"", |tex
 pub enum StoreUrl {
     /// The embedded one, in this file.
     Sqlite(PathBuf),
+    /// A shared one.
+    Redis(Box<RedisUrl>),
 }
 
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Redis(url) => url.fmt(f),
         }
     }
 }
@@ -136,8 +140,11 @@ from_text!(StoreUrl, "a store's URL, like \"sqlite:watchword.db\"", |text| {
             }
             Ok(Self::Sqlite(path.into()))
         }
-        "postgres" | "postgresql" | "redis" | "rediss" | "redis+cluster" | "redis+sentinel" => Err(format!(
-            "stores of the kind `{scheme}:` are not there yet; this version has `sqlite:` only; {known}"
+        "redis" | "rediss" | "redis+cluster" | "rediss+cluster" => {
+            RedisUrl::parse(text).map(|url| Self::Redis(Box::new(url))).map_err(|error| error.to_string())
+        }
+        "postgres" | "postgresql" | "redis+sentinel" => Err(format!(
+            "stores of the kind `{scheme}:` are not there yet; this version has `sqlite:` and `redis:`; {known}"
         )),
         // The text after the scheme may hold a password.
         _ => Err(format!("there is no store of the kind `{scheme}:`; {known}")),

@@ -1,15 +1,17 @@
 //! Whether the store opens, has room, and belongs to our keys.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::statvfs;
-use watchword_core::ports::Store as _;
+use watchword_core::ports::{Silent, Store};
 use watchword_store::{SqliteOptions, SqliteStore};
 
 use super::files::mode_of;
 use super::{Finding, State};
 use crate::config::{Config, StoreUrl};
 use crate::keys::{self, Survey};
+use crate::wiring::{OpenedStore, open_store};
 
 const SUBJECT: &str = "store";
 
@@ -20,7 +22,10 @@ const NO_ROOM: u64 = 1_024 * 1_024;
 const LITTLE_ROOM: u64 = 256 * 1_024 * 1_024;
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
-    let StoreUrl::Sqlite(path) = &config.store.url;
+    let path = match &config.store.url {
+        StoreUrl::Sqlite(path) => path,
+        StoreUrl::Redis(_) => return shared(config).await,
+    };
     let mut findings = Vec::new();
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let shown = shown.display();
@@ -51,8 +56,33 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// A store that several servers may share.
+async fn shared(config: &Config) -> Vec<Finding> {
+    let OpenedStore { store, close } = match open_store(config, Arc::new(Silent)) {
+        Ok(opened) => opened,
+        Err(error) => return vec![Finding::new(SUBJECT, State::Failed, error.to_string())],
+    };
+    let ready = match store.ready().await {
+        Ok(()) => store.stats().await,
+        Err(error) => Err(error),
+    };
+    let shown = &config.store.url;
+    let mut findings = Vec::new();
+    match ready {
+        Ok(stats) => {
+            let (live, outbox) = (stats.verifications, stats.outbox);
+            let detail = format!("{shown}: {live} verifications, {outbox} messages to be sent");
+            findings.push(Finding::new(SUBJECT, State::Good, detail));
+            findings.push(keys(config, &*store).await);
+        }
+        Err(error) => findings.push(Finding::new(SUBJECT, State::Failed, format!("{shown}: {error}"))),
+    }
+    close.await;
+    findings
+}
+
 /// Whether our keys are the store's.
-async fn keys(config: &Config, store: &SqliteStore) -> Finding {
+async fn keys(config: &Config, store: &dyn Store) -> Finding {
     let detail = match keys::survey(&config.keys, store).await {
         Err(error) => return Finding::new("keys", State::Failed, error.to_string()),
         Ok(Survey { ours, .. }) => match &ours[..] {
