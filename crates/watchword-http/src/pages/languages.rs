@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::PagesError;
-use super::folder::{Overrides, OwnFile, line_at};
+use super::folder::{Overrides, OwnFile, PagesError, line_at};
 
 /// The language of everybody whose own is not here; it has every text.
 const FALLBACK: &str = "en";

@@ -9,8 +9,8 @@
 //!
 //! # How it hangs together
 //!
-//! [`Pages`] holds templates ([`templates`]), texts ([`languages`]) and static files ([`files`]), with an operator's own laid over them
-//! ([`folder`]). [`policy`] is what a browser is told about a page besides.
+//! [`Pages`] holds templates (`templates.rs`), texts (`languages.rs`) and static files (`files.rs`), with an operator's own laid over them
+//! (`folder.rs`). `policy.rs` is what a browser is told about a page besides.
 
 mod files;
 mod folder;
