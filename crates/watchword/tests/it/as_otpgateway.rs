@@ -197,15 +197,18 @@ fn serve(folder: &Path, environment: &[(&str, &str)]) -> Run {
 }
 
 #[test]
-fn the_usual_file_is_read_and_the_store_that_is_not_there_yet_named() {
+fn the_usual_file_is_read_and_the_store_that_is_missing_named() {
     let site = Site::new();
+    let config = site.folder.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("[store.redis]\nhost = \"localhost\"\n", "[store.redis]\n")).unwrap();
     let run = serve(site.folder.path(), &[]);
     assert_eq!(
         run,
         Run {
             code: Some(2),
             out: String::new(),
-            err: "watchword: config.toml:14: store.redis: stores of the kind Redis are not there yet: set \
+            err: "watchword: config.toml:14: store.redis: names no server: set `host`, or \
                   WATCHWORD_STORE=sqlite:PATH, and the state is kept in that file, on this machine\n"
                 .to_owned(),
         }

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use watchword_http::pages::ImageUrl;
 
 use super::super::problem::Problem;
@@ -15,8 +16,11 @@ const ADDRESS: &str = ":9000";
 /// What `server.timeout` takes, in milliseconds.
 const TIMEOUT: RangeInclusive<u64> = 1_000..=300_000;
 
-const NO_STORE: &str = "stores of the kind Redis are not there yet: set WATCHWORD_STORE=sqlite:PATH, \
-    and the state is kept in that file, on this machine";
+const NO_STORE: &str = "names no server: set `host`, or WATCHWORD_STORE=sqlite:PATH, and the state is kept in that file, \
+    on this machine";
+
+/// What keys begin with unless told otherwise.
+const KEY_PREFIX: &str = "OTP";
 
 /// Our tree of theirs.
 pub(in super::super) fn translate(mut root: Node) -> Translated {
@@ -112,7 +116,7 @@ fn app(mut app: Section, out: &mut Translated) {
     app.finish(out);
 }
 
-/// Nothing of it can be used yet. What would be missed is told.
+/// A URL of ours that says the same.
 fn store(mut store: Section, out: &mut Translated) {
     let redis = store.child("redis", out);
     store.finish(out);
@@ -124,17 +128,33 @@ fn store(mut store: Section, out: &mut Translated) {
     if let Some(key) = redis.text("publish_key", out) {
         out.warn(&key.origin, &redis.key("publish_key"), "nothing is published in this version");
     }
-    redis.skip(&[
-        "host",
-        "port",
-        "username",
-        "password",
-        "db",
-        "max_active",
-        "max_idle",
-        "timeout",
-        "key_prefix",
-    ]);
+    if let Some((_, origin)) = redis.milliseconds("timeout", out) {
+        out.warn(&origin, &redis.key("timeout"), "has no effect: Redis is given 5 s for an answer");
+    }
+    let mut given = |key| redis.text(key, out).filter(|set| !set.text.is_empty());
+    let (username, password) = (given("username"), given("password"));
+    let (host, key_prefix) = (given("host"), given("key_prefix"));
+    let (port, db) = (redis.whole("port", out), redis.whole("db", out));
+    if let Some(host) = host {
+        let encoded = |set: &Option<Set>| {
+            set.as_ref().map(|set| utf8_percent_encode(&set.text, NON_ALPHANUMERIC).to_string())
+        };
+        let credentials = match (encoded(&username), encoded(&password)) {
+            (None, None) => String::new(),
+            (username, password) => {
+                format!("{}:{}@", username.unwrap_or_default(), password.unwrap_or_default())
+            }
+        };
+        // An IPv6 address stands in brackets in a URL.
+        let place = if host.text.contains(':') { format!("[{}]", host.text) } else { host.text };
+        let port = port.map_or(6_379, |(port, _)| port);
+        let db = db.map_or(0, |(db, _)| db);
+        let key_prefix = key_prefix.map_or_else(|| KEY_PREFIX.to_owned(), |set| set.text);
+        let text = format!("redis://{credentials}{place}:{port}/{db}?key_prefix={key_prefix}");
+        out.put(&["store", "url"], &redis.path.clone(), Set { text, origin: host.origin }.node());
+    }
+    // Connections are few here, and each carries many calls.
+    redis.skip(&["max_active", "max_idle"]);
     redis.finish(out);
 }
 

@@ -40,7 +40,7 @@ x = 1
             "watchword.toml:8: guess.max_wait: a length of time is a number and a unit (ms, s, m, h), like \"3s\" or \
              \"1m30s\"",
             "watchword.toml:10: store.url: stores of the kind `postgres:` are not there yet; this version has `sqlite:` \
-             only; write it like \"sqlite:watchword.db\" or \"sqlite:/var/lib/watchword/watchword.db\"",
+             and `redis:`; write it like \"sqlite:watchword.db\" or \"sqlite:/var/lib/watchword/watchword.db\"",
             "watchword.toml:12: otp.max_atempts: unknown; did you mean `max_attempts`?",
             "watchword.toml:13: namespaces.app.secret: is needed and not set",
             "watchword.toml:14: namespaces.app.secrets: unknown; did you mean `secret`?",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use watchword_core::delivery::BodyFormat;
 use watchword_delivery::pinpoint_sms::MessageType;
+use watchword_store::RedisUrl;
 
 use super::*;
 
@@ -92,10 +93,29 @@ fn the_shipped_templates_are_here_too_where_nobody_put_them_beside_the_program()
 }
 
 #[test]
-fn without_a_store_of_ours_it_says_which_setting_is_meant_and_what_to_do() {
-    let todo = "stores of the kind Redis are not there yet: set WATCHWORD_STORE=sqlite:PATH, and the state is kept in \
-                that file, on this machine";
-    assert_eq!(read(&[SHIPPED], &[]).unwrap_err(), [format!("config.toml:14: store.redis: {todo}")]);
+fn their_redis_is_the_store_and_without_a_key_it_keeps_one_under_their_secrets() {
+    let config = read(&[SHIPPED], &[]).unwrap();
+    let url = |text: &str| StoreUrl::Redis(Box::new(RedisUrl::parse(text).unwrap()));
+    assert_eq!(config.store.url, url("redis://localhost:6379/0?key_prefix=OTP"));
+    let KeySource::Wrapped(secrets) = &config.keys else { panic!("{}", config.keys) };
+    let secrets: Vec<_> = secrets.iter().map(|secret| secret.expose()).collect();
+    assert_eq!(secrets, ["bank-secret", "shop-secret"]);
+    assert!(config.warnings.iter().any(|warning| warning.contains("WATCHWORD_KEY is not set")));
+    let whole = format!(
+        "{THEIRS}[store.redis]\nhost = \"::1\"\nport = 7000\nusername = \"us:er\"\npassword = \"p@ss/word\"\n\
+         db = 3\nkey_prefix = \"codes\"\n"
+    );
+    let key = ("WATCHWORD_KEY", "0000000000000000000000000000000000000000000000000000000000000000");
+    let config = read(&[&whole], &[key]).unwrap();
+    assert_eq!(config.store.url, url("redis://us%3Aer:p%40ss%2Fword@[::1]:7000/3?key_prefix=codes"));
+    assert_eq!(config.store.url.to_string(), "redis://::1:7000");
+    assert!(matches!(config.keys, KeySource::Environment(_)));
+}
+
+#[test]
+fn without_a_store_it_says_which_setting_is_meant_and_what_to_do() {
+    let todo = "names no server: set `host`, or WATCHWORD_STORE=sqlite:PATH, and the state is kept in that file, on \
+                this machine";
     assert_eq!(read(&[THEIRS], &[]).unwrap_err(), [format!("store.redis: {todo}")]);
     let folder = tempfile::tempdir().unwrap();
     let ours = folder.path().join("watchword.toml");
