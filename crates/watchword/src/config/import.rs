@@ -23,6 +23,9 @@ const NOT_TAKEN_OVER: &str = "\
 # What has no place here:
 ";
 
+const KEY_NEEDED: &str = "the data key that the store keeps by itself under `--as`: set WATCHWORD_KEY, made with \
+    `openssl rand -hex 32`, on every node";
+
 /// The `watchword.toml` that says what the original's files, and its variables over them, say. Secrets are in it as they are;
 /// what has no meaning any more is told in comments. Values are not checked any further.
 ///
@@ -43,8 +46,10 @@ pub fn import(
         return Err(ConfigError::new(problems));
     }
     let mut remarks = warnings;
-    if root.get(&["store", "url"]).is_none() {
-        remarks.push(without_store.to_string());
+    match root.get(&["store", "url"]) {
+        None => remarks.push(without_store.to_string()),
+        Some(Node { value: Value::Text(url), .. }) if url.starts_with("sqlite:") => {}
+        Some(_) => remarks.push(KEY_NEEDED.to_owned()),
     }
     Ok(document(&root, &remarks))
 }

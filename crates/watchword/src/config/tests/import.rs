@@ -151,7 +151,6 @@ fn what_has_no_place_is_told_and_secrets_are_there() {
         "store.redis.user: has no effect, and never had one; the setting is `username`\n",
         "providers.pinpoint_sms.application_id: has no effect any more: ",
         "webhooks.call.surprise: unknown, and not read\n",
-        "store.redis: stores of the kind Redis are not there yet: ",
     ] {
         let told =
             text.lines().any(|line| line.starts_with("# - ") && format!("{line}\n").contains(expected));
