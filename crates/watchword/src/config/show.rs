@@ -22,7 +22,7 @@ impl fmt::Display for ShownSetting {
 }
 
 /// Texts and numbers of a provider that are no secrets. All others may be.
-const PLAIN: [&str; 20] = [
+const PLAIN: [&str; 25] = [
     "kind",
     "host",
     "tls_type",
@@ -39,6 +39,11 @@ const PLAIN: [&str; 20] = [
     "address",
     "to_format",
     "default_phone_code",
+    "region",
+    "sender",
+    "sms_sender_id",
+    "sms_message_type",
+    "template_name",
     "port",
     "max_conns",
     "max_address_len",
