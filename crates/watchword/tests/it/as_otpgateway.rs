@@ -201,7 +201,8 @@ fn the_usual_file_is_read_and_the_store_that_is_missing_named() {
     let site = Site::new();
     let config = site.folder.path().join("config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, text.replace("[store.redis]\nhost = \"localhost\"\n", "[store.redis]\n")).unwrap();
+    std::fs::write(&config, text.replace("[store.redis]\nhost = \"localhost\"\n", "[store.redis]\n"))
+        .unwrap();
     let run = serve(site.folder.path(), &[]);
     assert_eq!(
         run,

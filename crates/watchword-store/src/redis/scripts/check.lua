@@ -90,7 +90,7 @@ for place, one in ipairs(comparable) do
 end
 
 if right then
-    if count then redis.call('DEL', count_key(namespace, subject)) end
+    if count then forget_count(count_key(namespace, subject)) end
     return { 'approved', verification_reply(shown) }
 end
 if not all_locked then count_wrong(namespace, subject, count, rule) end

@@ -11,5 +11,5 @@ if not holder then
     count_wrong(namespace, subject, count, rule)
     return false
 end
-if count then redis.call('DEL', count_key(namespace, subject)) end
+if count then forget_count(count_key(namespace, subject)) end
 return { holder.channel, holder.address }

@@ -344,7 +344,8 @@ end
 -- Counts ------------------------------------------------------------------------------------------------------------------
 
 local function count_key(namespace, subject) return base .. 'g:' .. joined(namespace, subject) end
-local function purged_key() return base .. 'purged' end
+-- When each count of the partition is over, so that a purge finds them.
+local function counts_key() return base .. 'guesses' end
 
 local function load_count(namespace, subject)
     local packed = redis.call('GET', count_key(namespace, subject))
@@ -371,6 +372,14 @@ local function count_wrong(namespace, subject, before, rule)
     local key = count_key(namespace, subject)
     redis.call('SET', key, cmsgpack.pack({ count.wrong, count.refused_until, count.last_wrong_at }))
     keep_until(key, count_garbage_at(count))
+    redis.call('ZADD', counts_key(), count_garbage_at(count), key)
+    keep_at_least_until(counts_key(), count_garbage_at(count))
+end
+
+-- Gives back how many there were.
+local function forget_count(key)
+    redis.call('ZREM', counts_key(), key)
+    return redis.call('DEL', key)
 end
 
 -- Throttling --------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
--- Removes what is over before its TTL does: verifications, then records. Gives back how many.
+-- Removes what is over before its TTL does: verifications, records, counts. Gives back how many.
 
 local max = take_number()
 local left = max
@@ -16,7 +16,9 @@ if left > 0 then
     end
 end
 if left > 0 then
-    -- Counts that are over go by their TTL, within the margin; until then they are gone all the same.
-    redis.call('SET', purged_key(), string.format('%.0f', now), 'PX', MARGIN)
+    for _, key in ipairs(redis.call('ZRANGEBYSCORE', counts_key(), '-inf', now, 'LIMIT', 0, left)) do
+        forget_count(key)
+        left = left - 1
+    end
 end
 return max - left
