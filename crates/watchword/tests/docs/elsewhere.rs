@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
@@ -40,6 +41,11 @@ impl Elsewhere {
         elsewhere
     }
 
+    /// Where certificates are, as `/etc/watchword/tls` is in the pages.
+    pub(crate) fn certificates(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -58,8 +64,9 @@ impl Elsewhere {
         let issuer = Issuer::new(root, root_key);
         let names = vec!["localhost".to_owned()];
         let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
-        fs::write(self.file("cert.pem"), certificate.pem()).unwrap();
-        fs::write(self.file("key.pem"), key.serialize_pem()).unwrap();
+        fs::write(self.file("fullchain.pem"), certificate.pem()).unwrap();
+        fs::write(self.file("privkey.pem"), key.serialize_pem()).unwrap();
+        fs::set_permissions(self.file("privkey.pem"), fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// The port of a mail server on this machine, which wants STARTTLS and a password.
@@ -68,7 +75,7 @@ impl Elsewhere {
             .get_or_init(|| {
                 let options = json!({
                     "auth": ["PLAIN", "LOGIN"], "username": USERNAME, "password": PASSWORD,
-                    "tls": "starttls", "key": self.file("key.pem"), "cert": self.file("cert.pem"),
+                    "tls": "starttls", "key": self.file("privkey.pem"), "cert": self.file("fullchain.pem"),
                 });
                 let script = project().join("tests/mail/server.mjs").into_os_string();
                 let arguments = [script, options.to_string().into()];

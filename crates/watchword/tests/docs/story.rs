@@ -90,7 +90,7 @@ impl<'a> Story<'a> {
                 "toml" => self.configuration(&block),
                 "text" | "json" if after_command => self.expect(&block),
                 // Examples of what others write.
-                "text" | "json" | "go" | "html" | "http" | "js" | "rust" | "yaml" | "promql" | "ini" => {}
+                "text" | "json" | "css" | "go" | "html" | "http" | "js" | "rust" | "yaml" | "promql" | "ini" => {}
                 other => self.fail(block.line, &format!("a block of the unknown kind {other:?}")),
             }
             command_ended = if ran { block.line + block.text.lines().count() + 1 } else { 0 };
@@ -113,6 +113,7 @@ impl<'a> Story<'a> {
             .replace("localhost:9000", &format!("localhost:{public}"))
             .replace("127.0.0.1:9001", &format!("127.0.0.1:{admin}"))
             .replace("localhost:9001", &format!("localhost:{admin}"))
+            .replace("/etc/watchword/tls", &self.elsewhere.certificates())
             .replace("https://sms.example.com", &format!("http://{}", self.elsewhere.webhook));
         if text.contains(MAIL_HOST) {
             let port = self.elsewhere.mail_port().to_string();

@@ -1,13 +1,13 @@
 //! `watchword doctor`, `healthcheck` and `completions`.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use watchword_testkit::net::free_port;
 
 use crate::support::{PROGRAM, Receiver, Server};
 
@@ -56,7 +56,7 @@ fn about<'a>(findings: &'a [(String, String, String)], subject: &str) -> (&'a st
 }
 
 fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", free_port())
 }
 
 #[tokio::test(flavor = "multi_thread")]
