@@ -72,7 +72,7 @@ impl Default for RedisOptions {
 #[derive(Debug, Error)]
 #[error("the store {url} can't be used: {source}")]
 pub struct RedisOpenError {
-    url: RedisUrl,
+    url: String,
     source: ::redis::RedisError,
 }
 
@@ -98,7 +98,7 @@ impl RedisStore {
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
         let link = Link::new(url, options.connections, options.timeout)
-            .map_err(|source| RedisOpenError { url: url.clone(), source })?;
+            .map_err(|source| RedisOpenError { url: url.to_string(), source })?;
         Ok(Self {
             url: url.clone(),
             link,
