@@ -90,7 +90,8 @@ impl<'a> Story<'a> {
                 "toml" => self.configuration(&block),
                 "text" | "json" if after_command => self.expect(&block),
                 // Examples of what others write.
-                "text" | "json" | "css" | "go" | "html" | "http" | "js" | "rust" | "yaml" | "promql" | "ini" => {}
+                "text" | "json" | "css" | "go" | "html" | "http" | "js" | "rust" | "yaml" | "promql"
+                | "ini" => {}
                 other => self.fail(block.line, &format!("a block of the unknown kind {other:?}")),
             }
             command_ended = if ran { block.line + block.text.lines().count() + 1 } else { 0 };
