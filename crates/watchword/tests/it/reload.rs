@@ -88,6 +88,25 @@ async fn a_changed_file_is_taken_up_and_what_needs_a_restart_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_kind_under_the_same_settings_and_another_key_file_are_changes() {
+    let receiver = Receiver::answering().await;
+    let site = Site::new(receiver.url());
+    let other = |kind: &str| format!("[providers.call]\nkind = \"{kind}\"\nurl = \"{}\"\n", receiver.url());
+    site.write(&other("webhook"));
+    let mut server = Server::serve(&site.config(), &[]);
+    let admin = server.admin();
+    site.write(&other("http"));
+    assert_eq!(reload(&admin).await, (200, "taken up: providers\n".to_owned()));
+    let elsewhere = site.folder.path().join("elsewhere.key");
+    site.write(&format!("{}[keys]\nfile = \"{}\"\n", other("http"), elsewhere.display()));
+    let told = "the configuration was read; nothing that a running server takes up has changed\n\
+                changed, and needs a restart: keys\n";
+    for _ in 0..2 {
+        assert_eq!(reload(&admin).await, (200, told.to_owned()), "it is told until the restart");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_with_mistakes_changes_nothing() {
     let receiver = Receiver::answering().await;
     let site = Site::new(receiver.url());
