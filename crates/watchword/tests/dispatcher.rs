@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watchword_core::address::{Address, Channel};
-use watchword_core::delivery::{DeliveryMode, DeliveryState, NodeId, Outcome, ProviderId};
+use watchword_core::delivery::{DeliveryAttempt, DeliveryMode, DeliveryState, NodeId, Outcome, ProviderId};
 use watchword_core::dispatcher::{Carrier, Dispatcher, Route, Routes};
 use watchword_core::engine::{
     AddressRequest, CheckBy, CheckRequest, Engine, EngineSettings, PasscodeSource, ResendRequest,
@@ -16,7 +16,7 @@ use watchword_core::keyring::Keyring;
 use watchword_core::namespace::Namespace;
 use watchword_core::parts::Parts;
 use watchword_core::passcode::Passcode;
-use watchword_core::ports::{Clock, OnLive, Provider, Retention, Store};
+use watchword_core::ports::{Clock, DeliveryQuery, OnLive, Provider, Retention, Store};
 
 use watchword_core::verification::{Attributes, ExternalId, Limits, OnRight, RouteName};
 use watchword_store::Memory;
@@ -316,6 +316,23 @@ async fn a_provider_that_refuses_us_is_left_alone_and_the_next_one_carries_on() 
     result(node.attached("person-again").await.unwrap()).await.unwrap();
     assert_eq!((first.handed().len(), second.handed().len()), (2, 10), "half-open: one try decides");
     assert!(node.observer.events().contains(&Event::Breaker(id(&first), false)));
+}
+
+#[tokio::test]
+async fn who_was_not_asked_because_it_kept_failing_is_named_in_the_record() {
+    let (shared, only) = (Shared::new(), provider("only"));
+    only.always(Step::refuse_us());
+    let node = shared.node("a", &[&only]);
+    for name in ["asked", "not-asked"] {
+        assert!(result(node.attached(name).await.unwrap()).await.is_err());
+    }
+    node.quiet().await;
+    assert_eq!(only.handed().len(), 1);
+    let all = DeliveryQuery { namespace: None, state: None, from: None, before: None, max: 10 };
+    let records = shared.store.deliveries(all).await.unwrap();
+    let mut told: Vec<_> = records.iter().map(|record| &*record.attempts[0].outcome).collect();
+    told.sort_unstable();
+    assert_eq!(told, [DeliveryAttempt::LEFT_ALONE, "provider_refused"]);
 }
 
 #[tokio::test]
