@@ -205,6 +205,12 @@ pub trait Store: Send + Sync + 'static {
     /// Whether it can take work now.
     async fn ready(&self) -> Result<(), StoreError>;
 
+    /// What time it is where it is, in one round trip, for clocks that are to agree with those of other nodes.
+    /// `None`: an embedded store, whose time is the process's own.
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
+
     /// The partitions that claims and purges go through; one for stores that don't shard.
     fn partitions(&self) -> Vec<Partition> {
         vec![Partition::new(0)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::cluster::ClusterClient;
 use ::redis::cluster_async::ClusterConnection;
+use ::redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use ::redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, ProtocolVersion, PushInfo, PushKind,
     RedisError, ServerErrorKind, Value,
@@ -82,6 +83,16 @@ impl Link {
                 break;
             }
         }
+        answer.map_err(Into::into)
+    }
+
+    /// Sends a command that changes nothing and names no key, once. Of a cluster the same node answers each time, save after a
+    /// fail-over.
+    pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
+        let answer = match self {
+            Self::One { .. } => self.attempt(command).await,
+            Self::Cluster { cluster, .. } => cluster.ask(command).await,
+        };
         answer.map_err(Into::into)
     }
 
@@ -193,11 +204,22 @@ impl Cluster {
     }
 
     async fn send(&self, command: &Cmd) -> Result<Value, Failure> {
-        let mut connection = match timeout(self.patience, self.connected()).await {
-            Ok(connected) => connected.map_err(of_unsent)?,
-            Err(elapsed) => return Err(Failure::NotDone(std::io::Error::from(elapsed).into())),
-        };
+        let mut connection = self.connected_in_time().await?;
         answer_to(&mut connection, command).await.map_err(of_sent)
+    }
+
+    async fn ask(&self, command: &Cmd) -> Result<Value, Failure> {
+        let mut connection = self.connected_in_time().await?;
+        let first_slot = SingleNodeRoutingInfo::SpecificNode(Route::new(0, SlotAddr::Master));
+        let answer = connection.route_command(command.clone(), RoutingInfo::SingleNode(first_slot)).await;
+        answer.and_then(Value::extract_error).map_err(of_sent)
+    }
+
+    async fn connected_in_time(&self) -> Result<ClusterConnection, Failure> {
+        match timeout(self.patience, self.connected()).await {
+            Ok(connected) => connected.map_err(of_unsent),
+            Err(elapsed) => Err(Failure::NotDone(std::io::Error::from(elapsed).into())),
+        }
     }
 
     async fn connected(&self) -> Result<ClusterConnection, RedisError> {

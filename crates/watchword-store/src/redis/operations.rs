@@ -316,6 +316,12 @@ impl Store for RedisStore {
         try_join_all(asking).await.map(drop)
     }
 
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut reply = Reply::of(self.link.ask(&::redis::cmd("TIME")).await?)?;
+        let (seconds, micros) = (reply::integer(&reply.value()?)?, reply::integer(&reply.value()?)?);
+        Ok(Some(Timestamp::from_millis(seconds.saturating_mul(1_000).saturating_add(micros / 1_000))))
+    }
+
     fn partitions(&self) -> Vec<Partition> {
         Partition::all().collect()
     }

@@ -106,4 +106,5 @@ watched! {
     add_key_slots(slots: Vec<KeySlot>, first: bool) -> bool;
     key_uses(now: Timestamp) -> Vec<KeyUse>;
     ready() -> ();
+    time() -> Option<Timestamp>;
 }

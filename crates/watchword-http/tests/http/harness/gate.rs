@@ -104,4 +104,5 @@ pass_on! {
     add_key_slots(slots: Vec<KeySlot>, first: bool) -> bool;
     key_uses(now: Timestamp) -> Vec<KeyUse>;
     ready() -> ();
+    time() -> Option<Timestamp>;
 }
