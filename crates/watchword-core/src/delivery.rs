@@ -74,6 +74,11 @@ pub struct Message {
     pub body: String,
     /// What the body is written in.
     pub format: BodyFormat,
+    /// The same in plain text, where the caller brought it beside a body in HTML. `None`: who needs it makes it of the body.
+    pub plain: Option<String>,
+    /// What the caller asked to be sent: a JSON object, its values as the caller spelled them, its keys the parameters of the
+    /// caller's dialect. For providers that pass them on; `None` in dialects that have none such.
+    pub given: Option<Arc<str>>,
     /// The passcode on its own, for providers that have a place for it.
     pub passcode: Passcode,
     /// Seconds the passcode is good for, counted from when the message was composed.
@@ -105,6 +110,10 @@ struct MessageRecord<'a> {
     body: std::borrow::Cow<'a, str>,
     #[serde(default)]
     format: BodyFormat,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plain: Option<std::borrow::Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given: Option<std::borrow::Cow<'a, str>>,
     passcode: std::borrow::Cow<'a, str>,
     ttl_seconds: u64,
 }
@@ -117,12 +126,21 @@ impl Message {
             subject: self.subject.as_str().into(),
             body: self.body.as_str().into(),
             format: self.format,
+            plain: self.plain.as_deref().map(Into::into),
+            given: self.given.as_deref().map(Into::into),
             passcode: self.passcode.expose().into(),
             ttl_seconds: self.ttl_seconds,
         };
         // A buffer that never grows leaves no copy behind in freed memory.
-        let size =
-            128 + 6 * (self.to.len() + self.subject.len() + self.body.len() + self.passcode.expose().len());
+        let texts = [
+            &self.to,
+            &self.subject,
+            &self.body,
+            self.plain.as_deref().unwrap_or_default(),
+            self.given.as_deref().unwrap_or_default(),
+            self.passcode.expose(),
+        ];
+        let size = 160 + 6 * texts.iter().map(|text| text.len()).sum::<usize>();
         let mut bytes = Zeroizing::new(Vec::with_capacity(size));
         #[expect(
             clippy::expect_used,
@@ -140,6 +158,8 @@ impl Message {
             subject: record.subject.into_owned(),
             body: record.body.into_owned(),
             format: record.format,
+            plain: record.plain.map(std::borrow::Cow::into_owned),
+            given: record.given.map(Into::into),
             passcode: Passcode::new(&record.passcode).ok()?,
             ttl_seconds: record.ttl_seconds,
         })
@@ -431,15 +451,44 @@ mod tests {
             subject: "a \"b\" \\ c".into(),
             body: "line\nline\t\u{1F511}".into(),
             format: BodyFormat::Html,
+            plain: Some("\u{1}\u{2} \"line\"".into()),
+            given: Some(r#"{"phone":77011234567.0,"text":"\u043a"}"#.into()),
             passcode: Passcode::new("a\"1\\").unwrap(),
             ttl_seconds: 300,
         };
         let copy = Message::from_bytes(&message.to_bytes()).unwrap();
         assert_eq!(
-            (copy.to, copy.subject, copy.body, copy.format, copy.ttl_seconds),
-            (message.to, message.subject, message.body, message.format, 300)
+            (copy.to, copy.subject, copy.body, copy.format, copy.plain, copy.given, copy.ttl_seconds),
+            (message.to, message.subject, message.body, message.format, message.plain, message.given, 300)
         );
         assert_eq!(copy.passcode.expose(), message.passcode.expose());
         assert!(Message::from_bytes(b"{}").is_none());
+    }
+
+    #[test]
+    fn sealing_leaves_no_copy_behind_whatever_the_texts_hold() {
+        let worst = "\u{1}".repeat(1_000);
+        let message = Message {
+            to: worst.clone(),
+            subject: worst.clone(),
+            body: worst.clone(),
+            format: BodyFormat::Html,
+            plain: Some(worst.clone()),
+            given: Some(worst.as_str().into()),
+            passcode: Passcode::new(&worst).unwrap(),
+            ttl_seconds: u64::MAX,
+        };
+        let bytes = message.to_bytes();
+        assert!(bytes.len() > 36_000);
+        assert_eq!(bytes.capacity(), 160 + 36_000, "a buffer that grew is a copy in freed memory");
+    }
+
+    #[test]
+    fn a_message_stored_before_it_had_all_its_fields_is_still_opened() {
+        let stored = br#"{"to":"a@example.com","subject":"S","body":"B","passcode":"1","ttl_seconds":5}"#;
+        let message = Message::from_bytes(stored).unwrap();
+        assert_eq!((message.format, message.plain, message.given), (BodyFormat::Text, None, None));
+        let message = Message::from_bytes(stored).unwrap();
+        assert_eq!(message.to_bytes().as_slice(), br#"{"to":"a@example.com","subject":"S","body":"B","format":"text","passcode":"1","ttl_seconds":5}"#);
     }
 }

@@ -6,6 +6,9 @@ mod send;
 mod start;
 mod unabandoned;
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::address::{Address, Channel};
 use crate::delivery::{BodyFormat, DeliveryId, Message, NewDelivery};
 use crate::dispatcher::{Dispatcher, Prepared};
@@ -34,7 +37,7 @@ pub struct EngineSettings {
 }
 
 /// The words of a message, as a dialect composes them for a passcode.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Words {
     /// One line; empty for media without subjects.
     pub subject: String,
@@ -42,6 +45,17 @@ pub struct Words {
     pub body: String,
     /// What the text is written in.
     pub format: BodyFormat,
+    /// See [`Message::plain`].
+    pub plain: Option<String>,
+    /// See [`Message::given`].
+    pub given: Option<Arc<str>>,
+}
+
+/// Without the text: it holds the passcode.
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Words(…)")
+    }
 }
 
 /// Who a message counts against under the throttle rules.
@@ -163,6 +177,8 @@ impl Engine {
             subject: words.subject,
             body: words.body,
             format: words.format,
+            plain: words.plain,
+            given: words.given,
             passcode: passcode.clone(),
             ttl_seconds,
         };

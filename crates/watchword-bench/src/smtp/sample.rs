@@ -81,6 +81,8 @@ impl Samples {
             subject: format!("myApp: {PASSCODE}"),
             body: BODY.to_owned(),
             format: BodyFormat::Html,
+            plain: None,
+            given: None,
             passcode: Passcode::new(PASSCODE).map_err(|_| SampleError)?,
             ttl_seconds: 300,
         };

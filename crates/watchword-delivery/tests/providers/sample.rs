@@ -91,6 +91,8 @@ impl Sample {
                 subject: "Код / Code".to_owned(),
                 body: "Code: 314159\n<b>&amp;</b>".to_owned(),
                 format: BodyFormat::Text,
+                plain: None,
+                given: None,
                 passcode: Passcode::new("314159").unwrap(),
                 ttl_seconds: 300,
             },

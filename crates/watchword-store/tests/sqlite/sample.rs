@@ -72,6 +72,8 @@ impl Samples {
             subject: "Your code".into(),
             body: format!("Your code is {PASSCODE}. It is good for 5 minutes."),
             format: BodyFormat::Text,
+            plain: None,
+            given: None,
             passcode: passcode.clone(),
             ttl_seconds: TTL.as_secs(),
         };

@@ -34,7 +34,7 @@ impl Compose for BuiltIn {
             && self.format == BodyFormat::Html
             && let Some(body) = mail(context)
         {
-            return Words { subject, body, format: BodyFormat::Html };
+            return Words { subject, body, format: BodyFormat::Html, ..Words::default() };
         }
         let (code, ttl) = (context.otp, Spoken(context.ttl));
         let body = if self.link {
@@ -46,7 +46,7 @@ impl Compose for BuiltIn {
         } else {
             format!("{code} is your verification code, good for {ttl}. Tell it to nobody.")
         };
-        Words { subject, body, format: BodyFormat::Text }
+        Words { subject, body, format: BodyFormat::Text, ..Words::default() }
     }
 }
 

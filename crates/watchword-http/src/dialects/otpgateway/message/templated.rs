@@ -140,11 +140,11 @@ impl Compose for Templated {
             .as_ref()
             .and_then(|(template, format)| Some((render(MessagePart::Body, template)?, *format)));
         match (subject, body) {
-            (Some(subject), Some((body, format))) => Words { subject, body, format },
+            (Some(subject), Some((body, format))) => Words { subject, body, format, ..Words::default() },
             (subject, body) => {
                 let built_in = self.built_in.compose(context);
                 let (body, format) = body.unwrap_or((built_in.body, built_in.format));
-                Words { subject: subject.unwrap_or(built_in.subject), body, format }
+                Words { subject: subject.unwrap_or(built_in.subject), body, format, ..Words::default() }
             }
         }
     }
