@@ -19,6 +19,7 @@ pub mod observer;
 pub mod process;
 pub mod provider;
 pub mod random;
+pub mod redis;
 pub mod suite;
 pub mod tasks;
 pub mod time;

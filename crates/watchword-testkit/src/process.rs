@@ -91,10 +91,18 @@ impl Process {
     /// # Panics
     /// It still runs at the [`DEADLINE`]; the text holds all it printed.
     pub fn terminate(&mut self) -> ExitStatus {
-        let id = self.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("`kill` can be run");
-        assert!(sent.success(), "`kill -TERM {id}` failed");
+        self.signal("-TERM");
         self.wait_for_end()
+    }
+
+    /// Sends it a signal, like `-STOP`, and waits for nothing.
+    ///
+    /// # Panics
+    /// It ended already.
+    pub fn signal(&self, name: &str) {
+        let id = self.id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status().expect("`kill` can be run");
+        assert!(sent.success(), "`kill {name} {id}` failed");
     }
 
     /// Waits until it ends by itself.

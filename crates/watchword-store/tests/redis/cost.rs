@@ -1,7 +1,6 @@
 //! What an operation sends, what it leaves behind, and how much memory it takes.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use watchword_core::guess::LookupRule;
@@ -11,7 +10,6 @@ use watchword_core::ports::{Dedupe, Enqueue, Extend, NewestTarget, Select, Selec
 use watchword_core::throttle::ThrottleRule;
 use watchword_core::verification::{Attributes, OnRight};
 use watchword_store::RedisOptions;
-use watchword_testkit::process::Process;
 use watchword_testkit::suite::Fresh;
 use watchword_testkit::suite::story::{
     ACCEPTED, Story, TTL, external_id, look_up_digest, started, subject, target,
@@ -103,21 +101,9 @@ async fn an_operation_is_one_script_on_the_wire_and_nothing_else() {
     let story = story(&server);
     // The first time the server learns the scripts.
     tour(&story).await;
-    let port = server.port.to_string();
-    let mut monitor = Process::start(Path::new("redis-cli"), ["-p", &port, "MONITOR"], &[]);
-    monitor.wait_for_line("the monitor's word that it looks", |line| (line == "OK").then_some(()));
+    let monitor = server.monitor();
     let operations = tour(&story).await;
-    server.command(&["ECHO", "the end"]);
-    monitor.wait_for_line("the end", |line| line.contains("the end").then_some(()));
-    let sent: Vec<String> = monitor
-        .output()
-        .into_iter()
-        .take_while(|line| !line.contains("the end"))
-        .filter(|line| !line.contains(" lua] ") && line.contains('"'))
-        .filter_map(|line| line.split('"').nth(1).map(str::to_owned))
-        // `redis-cli` introduces itself.
-        .filter(|command| !["COMMAND", "HELLO", "CLIENT"].contains(&command.as_str()))
-        .collect();
+    let sent: Vec<_> = monitor.end().iter().map(|line| line.split('"').nth(1).unwrap().to_owned()).collect();
     assert_eq!(sent, vec!["EVALSHA"; operations]);
 }
 
