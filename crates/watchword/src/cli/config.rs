@@ -44,7 +44,7 @@ struct ImportOptions {
     #[arg(value_name = "PRODUCT")]
     original: Original,
     /// Its configuration files; later ones win
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_if_eq("original", "otpgateway"))]
     files: Vec<PathBuf>,
 }
 

@@ -23,12 +23,15 @@ pub(super) struct SourceOptions {
 pub(super) enum Original {
     /// Its config.toml and OTP_GATEWAY_… variables; watchword.toml only where $WATCHWORD_CONFIG names it
     Otpgateway,
+    /// Perfumer OTP's OTP_…, PG_… and HTTP_AUTH_… variables; it has no file, watchword.toml only where $WATCHWORD_CONFIG names it
+    Perfumer,
 }
 
 impl From<Original> for config::Original {
     fn from(original: Original) -> Self {
         match original {
             Original::Otpgateway => Self::Otpgateway,
+            Original::Perfumer => Self::Perfumer,
         }
     }
 }

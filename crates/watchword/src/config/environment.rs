@@ -11,12 +11,14 @@ const PREFIX: &str = "WATCHWORD_";
 /// Variables that are no setting of their own section.
 const CONFIG: &str = "WATCHWORD_CONFIG";
 const KEY: &str = "WATCHWORD_KEY";
-const STORE: &str = "WATCHWORD_STORE";
-const SPECIAL: [&str; 3] = [CONFIG, KEY, STORE];
+const SPECIAL: [&str; 4] = [CONFIG, KEY, "WATCHWORD_STORE", "WATCHWORD_LISTEN"];
+
+/// Those of them that stand for a setting.
+const SHORT: [(&str, &str); 2] = [("store", "store__url"), ("listen", "server__listen")];
 
 /// Sections with settings of fixed names.
-const SECTIONS: [&str; 9] =
-    ["server", "admin", "store", "keys", "guess", "retention", "log", "telemetry", "otp"];
+const SECTIONS: [&str; 10] =
+    ["server", "admin", "store", "keys", "guess", "retention", "log", "telemetry", "otp", "perfumer"];
 
 /// What the environment says.
 #[derive(Default)]
@@ -57,8 +59,7 @@ impl Environment {
         match name.to_ascii_uppercase().as_str() {
             CONFIG => self.config = Some(value),
             KEY => self.key = Some(value),
-            STORE => self.settings.push((name, value)),
-            upper if upper.contains("__") => self.settings.push((name, value)),
+            upper if SPECIAL.contains(&upper) || upper.contains("__") => self.settings.push((name, value)),
             upper if is_service_link(upper, &value) => {}
             upper => self.warnings.push(format!("{name} is not read; {}", meant(upper))),
         }
@@ -69,7 +70,7 @@ impl Environment {
         for (name, value) in &self.settings {
             let origin = Origin::Environment(Arc::clone(name));
             let lower = name[PREFIX.len()..].to_ascii_lowercase();
-            let path = if lower == "store" { "store__url" } else { &lower };
+            let path = SHORT.iter().find(|(short, _)| *short == lower).map_or(&*lower, |(_, path)| path);
             root.set(&path.split("__").collect::<Vec<_>>(), value.clone(), &origin);
         }
     }

@@ -6,15 +6,16 @@ use std::path::PathBuf;
 
 use toml::Table;
 
-use super::otpgateway::{self, Theirs, Translated};
+use super::otpgateway::{self, Theirs};
+use super::translated::Translated;
 use super::tree::{Node, Value};
-use super::{ConfigError, Original};
+use super::{ConfigError, Original, perfumer};
 
 /// The sections in the order in which people read them; others come after.
 const ORDER: [&str; 7] = ["server", "namespaces", "providers", "store", "otp", "pages", "log"];
 
 const HEAD: &str = "\
-# What otpgateway's configuration says, in Watchword's words: `watchword config check --config THIS_FILE`, and then
+# What the other product's configuration says, in Watchword's words: `watchword config check --config THIS_FILE`, and then
 # `watchword serve --config THIS_FILE`. It holds secrets: nobody but its owner may read it.
 ";
 
@@ -36,11 +37,19 @@ pub fn import(
     files: &[PathBuf],
     environment: &[(OsString, OsString)],
 ) -> Result<String, ConfigError> {
-    let Original::Otpgateway = original;
     let mut problems = Vec::new();
-    let Theirs { root, missing, .. } = otpgateway::read(files, environment, &mut problems);
-    problems.extend(missing);
-    let Translated { root, problems: found, warnings, without_store, .. } = otpgateway::translate(root);
+    let translated = match original {
+        Original::Otpgateway => {
+            let Theirs { root, missing, .. } = otpgateway::read(files, environment, &mut problems);
+            problems.extend(missing);
+            otpgateway::translate(root)
+        }
+        Original::Perfumer => {
+            problems.extend(files.iter().map(|file| perfumer::has_no_file(file)));
+            perfumer::translate(environment, &mut problems)
+        }
+    };
+    let Translated { root, problems: found, warnings, without_store, .. } = translated;
     problems.extend(found);
     if !problems.is_empty() {
         return Err(ConfigError::new(problems));

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::environment::Environment;
-use super::otpgateway::{self, Renames, Theirs};
+use super::otpgateway::{self, Theirs};
 use super::problem::Problem;
+use super::translated::{Renames, Translated};
 use super::tree::{Node, Origin, Value};
-use super::{ConfigError, Flag, Original, Sources, file};
+use super::{ConfigError, Flag, Original, Sources, file, perfumer};
 
 /// The file that is read when none is named, if it is there.
 const USUAL_FILE: &str = "watchword.toml";
@@ -58,8 +59,15 @@ impl Layers {
             layers.merge(file::parse(text, &"the command".into()), &mut problems);
         }
         let own_files = match original {
-            Some(Original::Otpgateway) => {
-                without_store = Some(layers.otpgateway(&files, &variables, &mut problems));
+            Some(original) => {
+                let translated = match original {
+                    Original::Otpgateway => layers.otpgateway(&files, &variables, &mut problems),
+                    Original::Perfumer => {
+                        problems.extend(files.iter().map(|file| perfumer::has_no_file(file)));
+                        perfumer::translate(&variables, &mut problems)
+                    }
+                };
+                without_store = Some(layers.adopt(translated));
                 layers.environment.config.iter().map(PathBuf::from).collect()
             }
             None => files_to_read(files, no_usual_file, &layers.environment),
@@ -89,25 +97,28 @@ impl Layers {
         }
     }
 
-    /// Gives back what is wrong where nobody says where the state is kept.
+    /// Takes over what the original's configuration says; gives back what is wrong where nobody says where the state is kept.
+    fn adopt(&mut self, translated: Translated) -> Problem {
+        self.root.merge(translated.root);
+        self.renames = translated.renames;
+        self.problems.extend(translated.problems);
+        self.warnings.extend(translated.warnings);
+        translated.without_store
+    }
+
     fn otpgateway(
         &mut self,
         files: &[PathBuf],
         variables: &[(OsString, OsString)],
         unreadable: &mut Vec<Problem>,
-    ) -> Problem {
+    ) -> Translated {
         let Theirs { root, missing, read } = otpgateway::read(files, variables, unreadable);
-        let translated = otpgateway::translate(root);
-        self.root.merge(translated.root);
-        self.renames = translated.renames;
-        self.problems.extend(translated.problems);
-        self.warnings.extend(translated.warnings);
         if !files.is_empty() {
             self.warnings.extend(missing.iter().map(Problem::to_string));
         }
         self.missing = missing;
         self.files = read;
-        translated.without_store
+        otpgateway::translate(root)
     }
 
     /// All that is wrong, each thing by the name that the person knows it by.

@@ -14,6 +14,7 @@ mod layers;
 mod messages;
 mod otpgateway;
 mod pages;
+mod perfumer;
 mod problem;
 mod providers;
 mod read;
@@ -21,6 +22,7 @@ mod sections;
 mod show;
 #[cfg(test)]
 mod tests;
+mod translated;
 mod tree;
 mod value;
 
@@ -57,7 +59,7 @@ pub use sections::{Admin, Guess, Log, Otp, RetentionSection, Server, Store, Tele
 pub use show::{ShownSetting, show};
 pub use tree::Origin;
 use value::NamespaceName;
-pub use value::{ListenAddress, LogFormat, LogLevel, ProxyNetwork, RootUrl, StoreUrl};
+pub use value::{Dialect, ListenAddress, LogFormat, LogLevel, ProxyNetwork, RootUrl, StoreUrl};
 
 /// Every setting with its default and what it is for: the reference for operators.
 pub const REFERENCE: &str = include_str!("default.toml");
@@ -85,6 +87,8 @@ pub struct Sources {
 pub enum Original {
     /// otpgateway: its TOML files and `OTP_GATEWAY_…`.
     Otpgateway,
+    /// Perfumer OTP: `OTP_…`, `PG_…`, `HTTP_AUTH_…` and `DUMMY`. It has no file.
+    Perfumer,
 }
 
 /// A flag of the command line that is a setting.
@@ -205,7 +209,7 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
     let messages = messages.into_iter().filter(|(_, words)| *words != MessageTemplates::default()).collect();
     let routes = routes(root, &sections, found);
     let pages = pages::read(root, std::mem::take(&mut sections.pages), found);
-    at_least_one(&layers, found);
+    at_least_one(&layers, sections.server.dialect, found);
     if let StoreUrl::Sqlite(store) = &mut sections.store.url {
         *store = absolute(store);
         if store.is_dir() {
@@ -270,8 +274,10 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Without somebody to call it and something to send by, a server can do nothing.
-fn at_least_one(layers: &Layers, problems: &mut Vec<Problem>) {
-    let (has_namespace, has_provider) = (layers.has("namespaces"), layers.has("providers"));
+fn at_least_one(layers: &Layers, dialect: Dialect, problems: &mut Vec<Problem>) {
+    // Perfumer's callers need no name.
+    let has_namespace = dialect == Dialect::Perfumer || layers.has("namespaces");
+    let has_provider = layers.has("providers");
     if layers.no_file && !(has_namespace && has_provider) {
         let missing = match (has_namespace, has_provider) {
             (false, false) => "no namespace and no provider",
@@ -295,6 +301,11 @@ fn at_least_one(layers: &Layers, problems: &mut Vec<Problem>) {
         Some(Original::Otpgateway) => (
             "add a section [auth.NAME] with `namespace` and `secret`",
             "give one in [providers] or [webhooks] `enabled = true`",
+        ),
+        Some(Original::Perfumer) => (
+            "",
+            "OTP_QUEUE_URL is set to nothing, so add a section [providers.sms] with a `kind` to the file that \
+             WATCHWORD_CONFIG names, and one each for call, email and telegram where they are used",
         ),
     };
     for (section, is_there, text) in [

@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 
 use super::environment::is_service_link;
 use super::file;
-use super::problem::{Problem, dotted};
+use super::problem::Problem;
 use super::tree::{Node, Origin};
 
-pub(super) use section::Translated;
+pub(super) use form::listen_address;
 pub(super) use translate::translate;
 
 /// Read where no file is named.
@@ -78,34 +78,4 @@ pub(super) fn read(
 
 fn missing(path: &Path) -> Problem {
     Problem::of_file(path.display().to_string().into(), None, "there is no such file".to_owned())
-}
-
-/// What settings are called in the original.
-#[derive(Default)]
-pub(super) struct Renames(Vec<Rename>);
-
-struct Rename {
-    /// Where the value is. Ours of the same name may have been set elsewhere.
-    origin: Origin,
-    ours: String,
-    theirs: String,
-}
-
-impl Renames {
-    fn add(&mut self, origin: &Origin, ours: &[&str], theirs: String) {
-        self.0.push(Rename { origin: origin.clone(), ours: dotted(ours), theirs });
-    }
-
-    /// The problem by the name that the person has written, if it is about something of theirs.
-    pub(super) fn apply(&self, problem: Problem) -> Problem {
-        let found = self.0.iter().filter_map(|rename| {
-            let rest = problem.key().strip_prefix(&rename.ours)?;
-            let is_there = problem.is_at(&rename.origin) && (rest.is_empty() || rest.starts_with('.'));
-            is_there.then(|| (rename.ours.len(), format!("{}{rest}", rename.theirs)))
-        });
-        match found.max() {
-            Some((_, key)) => problem.named(key),
-            None => problem,
-        }
-    }
 }

@@ -13,7 +13,7 @@ use watchword_delivery::settings::Secret;
 use watchword_http::dialects::otpgateway::PageSettings;
 
 use super::value::{
-    ListenAddress, LogFormat, LogLevel, NamespaceName, Picture, ProviderName, ProxyNetwork, RootUrl,
+    Dialect, ListenAddress, LogFormat, LogLevel, NamespaceName, Picture, ProviderName, ProxyNetwork, RootUrl,
     RouteKey, Site, StoreUrl, at_once, cool_down, duration, lifetime, limit, per_mille, per_minute, secret,
     timeout,
 };
@@ -42,6 +42,8 @@ pub(super) struct Sections {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
+    /// The API that clients speak here.
+    pub dialect: Dialect,
     /// Where it listens.
     pub listen: ListenAddress,
     /// How people reach it from outside; `None`: `http://`, or with TLS `https://`, and the address it listens on.
@@ -93,6 +95,7 @@ impl Default for Telemetry {
 impl Default for Server {
     fn default() -> Self {
         Self {
+            dialect: Dialect::default(),
             listen: ListenAddress(SocketAddr::from((Ipv4Addr::LOCALHOST, 9000))),
             root_url: None,
             timeout: Duration::from_secs(5),

@@ -66,6 +66,22 @@ impl std::str::FromStr for ListenAddress {
     }
 }
 
+/// The API that clients speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// otpgateway's: BasicAuth by namespace, and pages for people.
+    #[default]
+    Otpgateway,
+    /// Perfumer OTP's: a channel a path, limits, the Telegram bot.
+    Perfumer,
+}
+
+from_text!(Dialect, "a dialect, like \"otpgateway\"", |text| match text {
+    "otpgateway" => Ok(Self::Otpgateway),
+    "perfumer" => Ok(Self::Perfumer),
+    _ => Err("must be \"otpgateway\" or \"perfumer\""),
+});
+
 /// Where people reach the server: a URL without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootUrl(String);

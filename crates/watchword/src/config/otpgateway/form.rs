@@ -58,7 +58,7 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
 ///
 /// # Errors
 /// In words, what is wrong.
-pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+pub(in super::super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let form = || "must be HOST:PORT, like \":9000\" or \"127.0.0.1:9000\"".to_owned();
     let (host, port) = text.rsplit_once(':').ok_or_else(form)?;
     let port: u16 = port.parse().map_err(|_| form())?;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::super::translated::Translated;
 use super::super::tree::{Node, Origin, Value};
-use super::section::{Section, Set, Translated};
+use super::section::{Section, Set};
 
 /// How a setting is written.
 #[derive(Clone, Copy)]

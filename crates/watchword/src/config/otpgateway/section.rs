@@ -2,39 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::problem::{Problem, dotted, nearest};
+use super::super::problem::nearest;
+use super::super::translated::Translated;
 use super::super::tree::{Node, Origin, Value};
-use super::{Renames, form};
-
-/// A tree of ours that is being made.
-pub(in super::super) struct Translated {
-    /// Their settings in our words.
-    pub(in super::super) root: Node,
-    /// What they are called there.
-    pub(in super::super) renames: Renames,
-    /// What is wrong.
-    pub(in super::super) problems: Vec<Problem>,
-    /// What has no effect, and other things to know.
-    pub(in super::super) warnings: Vec<String>,
-    /// What is wrong if nobody else says where the state is kept.
-    pub(in super::super) without_store: Problem,
-}
-
-impl Translated {
-    pub(super) fn problem(&mut self, origin: &Origin, key: &[String], text: impl Into<String>) {
-        self.problems.push(Problem::new(origin.clone(), dotted(key), text.into()));
-    }
-
-    pub(super) fn warn(&mut self, origin: &Origin, key: &[String], text: impl Into<String>) {
-        self.warnings.push(Problem::new(origin.clone(), dotted(key), text.into()).to_string());
-    }
-
-    /// Puts a setting of ours, and remembers what it is called there.
-    pub(super) fn put(&mut self, ours: &[&str], theirs: &[String], node: Node) {
-        self.renames.add(&node.origin, ours, dotted(theirs));
-        self.root.insert(ours, node);
-    }
-}
+use super::form;
 
 /// A value as text, and where it is.
 pub(super) struct Set {

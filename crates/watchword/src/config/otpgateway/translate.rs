@@ -6,9 +6,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use watchword_http::pages::ImageUrl;
 
 use super::super::problem::Problem;
+use super::super::translated::Translated;
 use super::super::tree::{Node, Origin, Value};
-use super::section::{Section, Set, Translated};
-use super::{Renames, form, providers};
+use super::section::{Section, Set};
+use super::{form, providers};
 
 /// Where it listens unless told otherwise.
 const ADDRESS: &str = ":9000";
@@ -25,13 +26,7 @@ const KEY_PREFIX: &str = "OTP";
 /// Our tree of theirs.
 pub(in super::super) fn translate(mut root: Node) -> Translated {
     let without_store = Problem::new(Origin::BuiltIn, "store.redis".to_owned(), NO_STORE.to_owned());
-    let mut out = Translated {
-        root: Node::table(Origin::BuiltIn),
-        renames: Renames::default(),
-        problems: Vec::new(),
-        warnings: Vec::new(),
-        without_store,
-    };
+    let mut out = Translated::new(without_store);
     let mut take = |name: &'static str, out: &mut Translated| {
         let node = root.take(&[name]).unwrap_or_else(|| Node::table(Origin::BuiltIn));
         Section::new(vec![name.to_owned()], node, out)
