@@ -76,6 +76,7 @@ describe("pages", { concurrency: 3 }, () => {
     assert.equal(await button.isDisabled(), false);
     await button.click();
     await sees(page, "sent a moment ago");
+    assert.equal(await page.getAttribute("#otp", "aria-invalid"), null, "nothing that was entered is wrong");
     await shot(page, "too-soon");
     assert.deepEqual(await complaintsOfAxe(page), []);
     assert.equal(await patient.messages("patient"), 1);

@@ -32,6 +32,7 @@ use watchword_core::time::Timestamp;
 
 pub(crate) use body::BodyError;
 pub(crate) use client::Peer;
+use client::Sender;
 use rate::Rates;
 use request_id::{RequestId, RequestIds, X_REQUEST_ID};
 
@@ -88,6 +89,8 @@ struct Shared {
     rates: Rates,
     /// Whether it was told that a proxy's clients are not limited.
     told_of_proxy: AtomicBool,
+    /// Whether it was told that a trusted proxy's headers contradict each other.
+    told_of_dispute: AtomicBool,
 }
 
 impl Front {
@@ -101,8 +104,17 @@ impl Front {
         let settings = settings.into();
         let permits = Semaphore::new(settings.limits.max_concurrent.min(Semaphore::MAX_PERMITS));
         let (ids, in_hand) = (RequestIds::new(random), AtomicUsize::new(0));
-        let (rates, told_of_proxy) = (Rates::default(), AtomicBool::new(false));
-        Self(Arc::new(Shared { clock, observer, settings, permits, ids, in_hand, rates, told_of_proxy }))
+        Self(Arc::new(Shared {
+            clock,
+            observer,
+            settings,
+            permits,
+            ids,
+            in_hand,
+            rates: Rates::default(),
+            told_of_proxy: AtomicBool::new(false),
+            told_of_dispute: AtomicBool::new(false),
+        }))
     }
 
     /// Requests that came and have no answer yet, those that wait for their message to go out included.
@@ -120,7 +132,11 @@ impl Front {
         let Shared { clock, settings, ids, .. } = &*self.0;
         let arrived = clock.now();
         let id = ids.name(request.headers());
-        let client = client::address(request, &settings.trusted_proxies);
+        let sender = client::sender(request, &settings.trusted_proxies);
+        if let Some(Sender { address, is_disputed: true }) = sender {
+            self.0.tell_of_dispute(address);
+        }
+        let client = sender.map(|sender| sender.address);
         let span = tracing::debug_span!(
             target: TRACE_TARGET, "request", %id, dialect = call.dialect, call = call.name, outcome = Empty,
             http.response.status_code = Empty, otel.name = %format_args!("{} {}", call.dialect, call.name),
@@ -139,6 +155,19 @@ impl Front {
         let exchange =
             Exchange { front: &self.0, client, arrived, ends_at: arrived.after(patience), end: None };
         (entry, exchange)
+    }
+}
+
+impl Shared {
+    /// Once: the next request says the same.
+    fn tell_of_dispute(&self, proxy: IpAddr) {
+        if !self.told_of_dispute.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                %proxy,
+                "this trusted proxy sends X-Forwarded-For and Forwarded, and they name different clients; neither is believed. Have it \
+                 remove the one that it does not write itself"
+            );
+        }
     }
 }
 

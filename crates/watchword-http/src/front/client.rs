@@ -18,12 +18,21 @@ const MAX_HOPS: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// The client's address. `None`: the request did not come over a connection.
-pub(super) fn address(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
+/// Who sent a request, as far as can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sender {
+    /// The client's address; that of the proxy in front where it names nobody, or two.
+    pub(super) address: IpAddr,
+    /// A trusted proxy sent both headers, and they name different clients.
+    pub(super) is_disputed: bool,
+}
+
+/// The client. `None`: the request did not come over a connection.
+pub(super) fn sender(request: &Request, trusted: &[IpNet]) -> Option<Sender> {
     let Peer(peer) = *request.extensions().get()?;
     let peer = peer.to_canonical();
     if !is_trusted(trusted, peer) {
-        return Some(peer);
+        return Some(Sender { address: peer, is_disputed: false });
     }
     Some(forwarded(peer, request.headers(), trusted))
 }
@@ -44,15 +53,32 @@ fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// Goes back from the trusted `peer`, hop by hop, until somebody is not trusted, nobody is left, or a hop makes no sense.
-///
-/// `X-Forwarded-For` goes before `Forwarded`: proxies that write the latter mostly write both, those that know the former only
-/// hand the other on as a client sent it.
-fn forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let (name, parse): (_, fn(&str) -> Option<IpAddr>) = match headers.contains_key(X_FORWARDED_FOR) {
-        true => (X_FORWARDED_FOR, node),
-        false => (FORWARDED, forwarded_for),
+/// Whom the trusted `peer` speaks for. Most proxies write one of the headers and hand on the other as a client sent it, and which
+/// one that is can't be told: where both are there, they must agree.
+fn forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Sender {
+    let [usual, standard] = [X_FORWARDED_FOR, FORWARDED].map(|name| headers.contains_key(name));
+    let by_usual = || walk(peer, headers, X_FORWARDED_FOR, node, trusted);
+    let by_standard = || walk(peer, headers, FORWARDED, forwarded_for, trusted);
+    let address = match (usual, standard) {
+        (false, false) => peer,
+        (true, false) => by_usual(),
+        (false, true) => by_standard(),
+        (true, true) => match by_usual() {
+            address if address == by_standard() => address,
+            _ => return Sender { address: peer, is_disputed: true },
+        },
     };
+    Sender { address, is_disputed: false }
+}
+
+/// Goes back from the trusted `peer`, hop by hop, until somebody is not trusted, nobody is left, or a hop makes no sense.
+fn walk(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    name: HeaderName,
+    parse: fn(&str) -> Option<IpAddr>,
+    trusted: &[IpNet],
+) -> IpAddr {
     // Several headers of one name are one list (RFC 9110, section 5.3).
     let values: Vec<_> = headers.get_all(name).iter().collect();
     let mut believed = peer;
@@ -139,7 +165,7 @@ mod tests {
         }
     }
 
-    fn client_of(peer: &str, headers: &[(&str, &str)]) -> String {
+    fn sender_of(peer: &str, headers: &[(&str, &str)]) -> Sender {
         let trusted: Vec<IpNet> = ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]
             .iter()
             .map(|network| network.parse().unwrap())
@@ -148,7 +174,13 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        address(&request.body(Body::empty()).unwrap(), &trusted).unwrap().to_string()
+        sender(&request.body(Body::empty()).unwrap(), &trusted).unwrap()
+    }
+
+    fn client_of(peer: &str, headers: &[(&str, &str)]) -> String {
+        let Sender { address, is_disputed } = sender_of(peer, headers);
+        assert!(!is_disputed, "{headers:?}");
+        address.to_string()
     }
 
     #[test]
@@ -227,13 +259,40 @@ mod tests {
     }
 
     #[test]
-    fn several_headers_are_one_list_and_the_one_that_all_proxies_write_goes_first() {
+    fn several_headers_are_one_list() {
         let lists = [("X-Forwarded-For", "127.0.0.1, 198.51.100.7"), ("X-Forwarded-For", "10.0.0.2")];
         assert_eq!(client_of("10.1.1.1", &lists), "198.51.100.7");
-        let both = [("Forwarded", "for=203.0.113.5"), ("X-Forwarded-For", "198.51.100.7")];
-        assert_eq!(client_of("10.1.1.1", &both), "198.51.100.7");
         let endless = vec!["10.0.0.2"; 1_000].join(",");
         assert_eq!(client_of("10.1.1.1", &[("X-Forwarded-For", &endless)]), "10.0.0.2");
         assert_eq!(client_of("::ffff:192.0.2.1", &[("X-Forwarded-For", "198.51.100.7")]), "198.51.100.7");
+    }
+    #[test]
+    fn two_headers_that_name_two_clients_name_none() {
+        for (standard, usual, agreed) in [
+            ("for=198.51.100.7", "198.51.100.7", Some("198.51.100.7")),
+            (
+                "for=\"198.51.100.7:4711\";proto=https",
+                "127.0.0.1, 198.51.100.7, 10.0.0.2",
+                Some("198.51.100.7"),
+            ),
+            ("for=\"[2001:db8::7]\"", "2001:db8:0::7", Some("2001:db8::7")),
+            // Neither names anybody.
+            ("for=unknown", "unknown", Some("10.1.1.1")),
+            // One of them is a client's invention.
+            ("for=203.0.113.5", "198.51.100.7", None),
+            ("for=203.0.113.5, for=198.51.100.7", "203.0.113.5", None),
+            ("for=unknown", "198.51.100.7", None),
+            ("for=198.51.100.7", "", None),
+            ("for=10.0.0.2", "10.0.0.3", None),
+        ] {
+            let both = [("Forwarded", standard), ("X-Forwarded-For", usual)];
+            let expected = Sender {
+                address: agreed.unwrap_or("10.1.1.1").parse().unwrap(),
+                is_disputed: agreed.is_none(),
+            };
+            assert_eq!(sender_of("10.1.1.1", &both), expected, "{both:?}");
+            // Nobody's word is taken who is not trusted.
+            assert_eq!(client_of("203.0.113.9", &both), "203.0.113.9");
+        }
     }
 }

@@ -164,6 +164,14 @@ impl Notice {
             Self::InvalidAddress => (true, text("address_invalid")),
         }
     }
+
+    /// Whether it is about what was entered, not about what became of it.
+    const fn is_about_input(self) -> bool {
+        match self {
+            Self::Incorrect | Self::Empty | Self::InvalidAddress => true,
+            Self::Resent | Self::TooSoon { .. } | Self::NotSent => false,
+        }
+    }
 }
 
 impl Message<'_> {
@@ -203,6 +211,7 @@ pub(super) struct Context<'a> {
     page_path: &'a str,
     title: String,
     error: Option<String>,
+    invalid: bool,
     notice: Option<String>,
     #[serde(flatten)]
     own: Own<'a>,
@@ -267,6 +276,7 @@ impl<'a> Page<'a> {
                 (title, own, page.notice)
             }
         };
+        let invalid = notice.is_some_and(Notice::is_about_input);
         let (error, notice) = match notice.map(|notice| notice.words(language)) {
             None => (None, None),
             Some((true, words)) => (Some(words), None),
@@ -284,6 +294,7 @@ impl<'a> Page<'a> {
             page_path: if leads_on { place.page_path } else { "" },
             title,
             error,
+            invalid,
             notice,
             own,
         }

@@ -142,6 +142,7 @@ async fn the_same_code_is_sent_again_after_a_wait() {
     app.pass(10);
     let page = app.resend().await;
     page.expect_form(&["It can be sent again in 20 s.", "2 / 5 attempts", "role=\"alert\""]);
+    assert!(!page.body.contains("aria-invalid"), "nothing that was entered is wrong: {}", page.body);
     assert_eq!(app.smtp.handed().len(), 1, "too soon: nothing is sent, and nothing counted");
     app.pass(20);
     app.look().await.expect_form(&["id=\"resend\" data-seconds=\"0\"", "<p id=\"wait\"></p>"]);
@@ -242,7 +243,9 @@ async fn a_message_that_does_not_go_out_is_told_and_what_was_done_stays() {
     app.smtp.then([Step::refuse_us(), Step::fail()]);
     app.give_address("john@doe.com").await.expect_form(&["The code could not be sent.", "role=\"alert\""]);
     app.pass(30);
-    app.resend().await.expect_form(&["The code could not be sent.", "in 30 s."]);
+    let page = app.resend().await;
+    page.expect_form(&["The code could not be sent.", "in 30 s."]);
+    assert!(!page.body.contains("aria-invalid"), "nothing that was entered is wrong: {}", page.body);
     assert_eq!(*app.answered.all().last().unwrap(), ("otpgateway", "page_submit", "not_sent"));
     assert_eq!(app.enter("123456").await.heading(), "E-mail verified");
     assert_eq!(app.status("uniqueID").await.counts(), (2, 2));

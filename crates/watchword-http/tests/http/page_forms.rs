@@ -1,38 +1,76 @@
 //! How pages are opened and read: links of messages, the plugin's way in, languages, what a field takes.
 
+use std::collections::BTreeSet;
+
 use axum::body::Body;
-use http::Method;
 use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE};
 
 use crate::harness::page::PAGE;
-use crate::harness::{App, Wishes, bare_request, settings};
+use crate::harness::{App, Reply, Wishes, bare_request, settings};
+
+/// Asks for it as a mail scanner does.
+async fn scan(app: &App, method: &str, path: &str, cookie: Option<&str>) -> Reply {
+    let mut request = bare_request(method, path).header("user-agent", "Mozilla/5.0 (compatible; scanner)");
+    if let Some(cookie) = cookie {
+        request = request.header("cookie", cookie);
+    }
+    app.send(request.body(Body::empty()).unwrap()).await
+}
+
+/// All that a page leads to; its forms as a link each, with what their fields hold.
+fn leads_to(page: &Reply) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for attribute in ["href=\"", "src=\"", "action=\"", "data-page=\"", "data-status=\""] {
+        let values = page.body.split(attribute).skip(1).filter_map(|rest| rest.split('"').next());
+        found.extend(values.filter(|value| value.starts_with('/')).map(str::to_owned));
+    }
+    let form = "otp=123456&to=eve@doe.com&namespace=app&id=uniqueID";
+    for action in ["check", "resend", "set_address"] {
+        found.extend(
+            [PAGE.to_owned(), format!("{PAGE}/address")].map(|path| format!("{path}?{form}&action={action}")),
+        );
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_mail_scanner_that_follows_every_link_changes_nothing() {
+    for (to, sent) in [("&to=john@doe.com", 1), ("", 0)] {
+        for (method, cookie) in
+            [("GET", None), ("GET", Some("a=b; session=c")), ("HEAD", None), ("HEAD", Some("a=b"))]
+        {
+            let app = App::new();
+            app.call("PUT", "/api/otp/uniqueID", &format!("provider=smtp&otp=123456{to}")).await;
+            app.pass(60);
+            let mut waiting = vec![format!("{PAGE}?otp=123456&action=check")];
+            let mut seen = BTreeSet::new();
+            while let Some(path) = waiting.pop() {
+                if !seen.insert(path.clone()) {
+                    continue;
+                }
+                let page = scan(&app, "GET", &path, cookie).await;
+                let reply =
+                    if method == "HEAD" { scan(&app, method, &path, cookie).await } else { page.clone() };
+                assert!([200, 302].contains(&reply.status.as_u16()), "{method} {path}: {}", reply.status);
+                assert!(method == "GET" || reply.body.is_empty(), "{path}");
+                assert_eq!(reply.header("set-cookie"), "", "{path}");
+                waiting.extend(leads_to(&page));
+                waiting.extend(Some(page.header("location").to_owned()).filter(|path| !path.is_empty()));
+            }
+            assert!(seen.len() > 9, "{seen:#?}");
+            app.polls(false).await;
+            assert_eq!(app.smtp.handed().len(), sent, "{method} {cookie:?}");
+            let again = app.call("PUT", "/api/otp/uniqueID", "provider=smtp").await;
+            assert_eq!(again.counts(), (2, 2), "nothing was counted either");
+        }
+    }
+}
 
 #[tokio::test]
 async fn a_link_of_a_message_fills_in_the_code_and_does_nothing() {
     let app = App::new();
     app.put("uniqueID", "").await;
     app.pass(60);
-    for method in ["GET", "HEAD"] {
-        for query in [
-            "?otp=123456&action=check",
-            "?otp=000000&action=check",
-            "?action=resend",
-            "?action=set_address&to=eve@doe.com",
-            "/address?to=eve@doe.com&action=set_address",
-            "/status?otp=123456",
-        ] {
-            let reply = app
-                .send(
-                    bare_request(method, &format!("{PAGE}{query}"))
-                        .header("cookie", "a=b")
-                        .body(Body::empty())
-                        .unwrap(),
-                )
-                .await;
-            assert!([200, 302].contains(&reply.status.as_u16()), "{method} {query}");
-            assert!(method == Method::GET || reply.body.is_empty());
-        }
-    }
     let page = app.visit("GET", &format!("{PAGE}?otp=123456&action=check"), "").await;
     page.expect_form(&["value=\"123456\"", "1 / 5 attempts", "<button type=\"submit\" autofocus>"]);
     assert!(page.body.contains("action=\"/otp/app/uniqueID\""), "the code does not stay in the address");

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::Request;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, ORIGIN, REFERRER_POLICY,
-    RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, ETAG, HOST, IF_NONE_MATCH,
+    ORIGIN, REFERER, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use watchword_core::namespace::Namespace;
 use watchword_core::ports::StoreError;
@@ -130,7 +130,7 @@ async fn what_a_caller_or_a_reader_wrote_is_never_run() {
         is_harmless(
             &app.visit("GET", &format!("{id}/address?to={EVIL_ENCODED}&view={EVIL_ENCODED}"), "")
                 .await
-                .or(&app, &id)
+                .landing(&app)
                 .await,
         );
         app.visit("POST", &format!("{id}/address"), &format!("to={EVIL_ENCODED}")).await;
@@ -154,10 +154,86 @@ async fn what_a_caller_or_a_reader_wrote_is_never_run() {
     assert!(page.body.contains("value=\"&quot;&#39;&gt;&lt;/title&gt;"), "{}", page.body);
 }
 
+/// What people and callers can write into, page by page and call by call.
+#[tokio::test]
+async fn no_kind_of_page_runs_what_stands_in_its_request() {
+    let app = App::new();
+    let id = format!("/otp/app/{EVIL_ENCODED}");
+    let put = format!("/api/otp/{EVIL_ENCODED}");
+    let parameters = ["otp", "to", "action", "view", "namespace", "id", "provider", "extra", "ttl"];
+    let all = parameters.map(|name| format!("{name}={EVIL_ENCODED}")).join("&");
+    // Expired, asked for an address, open, locked; then verified.
+    for (stored, checks) in [
+        (None, 0),
+        (Some("otp=123456".to_owned()), 0),
+        (Some(format!("otp=123456&to=a&channel_description={EVIL_ENCODED}")), 0),
+        (Some("otp=123456&to=a&max_attempts=1".to_owned()), 0),
+        (Some("otp=123456&to=a".to_owned()), 1),
+    ] {
+        app.pass(300);
+        if let Some(stored) = stored {
+            let reply = app.call("PUT", &put, &format!("provider=hook&{stored}")).await;
+            assert_eq!(reply.status, 200, "{}", reply.body);
+        }
+        for _ in 0..checks {
+            app.visit("POST", &id, "otp=123456").await;
+        }
+        for path in [id.clone(), format!("{id}/address")] {
+            for query in [all.clone(), "view=popup".to_owned()] {
+                is_harmless(&app.visit("GET", &format!("{path}?{query}"), "").await.landing(&app).await);
+                is_harmless(&app.visit("POST", &format!("{path}?{query}"), &all).await.landing(&app).await);
+            }
+        }
+        let polled = app.visit("GET", &format!("{id}/status?{all}"), "").await;
+        assert_eq!(polled.header(CONTENT_TYPE), "application/json; charset=utf-8");
+    }
+    // Refused: from another site; a form that is none.
+    let request = |form: String| bare_request("POST", &format!("{id}?{all}")).header(CONTENT_TYPE, form);
+    let foreign = request(FORM.to_owned()).header(ORIGIN, format!("https://{EVIL_ENCODED}"));
+    is_harmless(&app.send(foreign.body(Body::from(all.clone())).unwrap()).await);
+    let broken = request("multipart/form-data; boundary=<script>".to_owned());
+    let page = app.send(broken.body(Body::from("no part at all")).unwrap()).await;
+    assert!(!page.body.contains("<script>") && page.body.matches("<script").count() == 1, "{}", page.body);
+    for header in [ACCEPT_LANGUAGE, HOST, REFERER, COOKIE] {
+        let request = bare_request("GET", &id).header(header, EVIL);
+        is_harmless(&app.send(request.body(Body::empty()).unwrap()).await);
+    }
+}
+
+#[tokio::test]
+async fn what_the_api_gives_back_is_never_a_page() {
+    let app = App::new();
+    let whole = ["provider", "to", "otp", "ttl", "max_attempts", "max_generate", "extra", "skip_delete"];
+    for (method, path) in [
+        ("PUT", format!("/api/otp/{EVIL_ENCODED}")),
+        ("PUT", "/api/otp".to_owned()),
+        ("POST", format!("/api/otp/{EVIL_ENCODED}")),
+        ("POST", format!("/api/otp/{EVIL_ENCODED}/status")),
+        ("DELETE", format!("/api/otp/{EVIL_ENCODED}/status")),
+        ("GET", format!("/api/{EVIL_ENCODED}")),
+        ("GET", format!("/{EVIL_ENCODED}")),
+    ] {
+        for name in whole.iter().chain(&["channel_description", "address_description", EVIL_ENCODED]) {
+            let start = if *name == "provider" { "" } else { "provider=hook&" };
+            let reply = app.call(method, &path, &format!("{start}{name}={EVIL_ENCODED}")).await;
+            let kind = reply.header(CONTENT_TYPE);
+            assert_eq!(kind, "application/json; charset=utf-8", "{method} {path} {name}: {}", reply.body);
+        }
+    }
+}
+
 impl Reply {
-    /// The page itself, where this one leads there.
-    async fn or(self, app: &App, path: &str) -> Self {
-        if self.status == 302 { app.visit("GET", path, "").await } else { self }
+    /// The page that this one leads to, or itself.
+    async fn landing(self, app: &App) -> Self {
+        let mut reply = self;
+        for _ in 0..3 {
+            if reply.status != 302 {
+                break;
+            }
+            assert!(!reply.header("location").contains(['<', '"']), "{:?}", reply.headers);
+            reply = app.visit("GET", &reply.header("location").to_owned(), "").await;
+        }
+        reply
     }
 }
 
