@@ -38,10 +38,11 @@ CREATE TABLE {schema}.watchword_verification (
     last_sent_at        bigint,
     garbage_at          bigint  NOT NULL  -- expires_at + kept_after: the purge takes it from then on
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
-CREATE INDEX watchword_verification_by_name ON {schema}.watchword_verification (name_key) WHERE name_key IS NOT NULL;
+-- In the order of their numbers, or the newest would have to be sorted out.
+CREATE INDEX watchword_verification_by_name ON {schema}.watchword_verification (name_key, number) WHERE name_key IS NOT NULL;
 CREATE INDEX watchword_verification_by_vid ON {schema}.watchword_verification (vid);
 CREATE INDEX watchword_verification_by_garbage_at ON {schema}.watchword_verification (garbage_at);
-CREATE INDEX watchword_verification_by_lookup_digest ON {schema}.watchword_verification (lookup_digest)
+CREATE INDEX watchword_verification_by_lookup_digest ON {schema}.watchword_verification (lookup_digest, number)
     WHERE lookup_digest IS NOT NULL;
 
 -- Messages still to be sent. They are few, and apart from the records below: what is looked through for work stays small.
@@ -58,7 +59,8 @@ CREATE TABLE {schema}.watchword_outbox (
     claimed_by text    COLLATE "C",
     attempts   text[]  NOT NULL DEFAULT '{}', -- one JSON object each, oldest first
     created_at bigint  NOT NULL,
-    expires_at bigint  NOT NULL
+    expires_at bigint  NOT NULL,
+    message_key uuid                          -- of the newest attempt that has a message id; goes into its record
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
         autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 2000);
 CREATE INDEX watchword_outbox_by_vid ON {schema}.watchword_outbox (vid);
@@ -78,7 +80,7 @@ CREATE TABLE {schema}.watchword_delivery_record (
     attempts    text[]  NOT NULL,
     created_at  bigint  NOT NULL,
     expires_at  bigint  NOT NULL,
-    message_key uuid                          -- hash of the provider and its id of the message, for receipts
+    message_key uuid                          -- hash of the provider and its id of the message (`name_key`), for receipts
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX watchword_delivery_record_by_ended_at ON {schema}.watchword_delivery_record (ended_at);
 CREATE INDEX watchword_delivery_record_by_message ON {schema}.watchword_delivery_record (message_key)
