@@ -15,6 +15,7 @@
 //! [`ports`] is what all of this needs from outside: a store, providers, time, randomness.
 
 pub mod address;
+pub mod announcement;
 pub mod breaker;
 pub mod delivery;
 pub mod dispatcher;

@@ -18,5 +18,5 @@ mod sqlite;
 
 #[cfg(feature = "reference")]
 pub use memory::{Fault, Memory};
-pub use redis::{RedisOpenError, RedisOptions, RedisStore, RedisUrl, RedisUrlError};
+pub use redis::{Announcing, RedisOpenError, RedisOptions, RedisStore, RedisUrl, RedisUrlError};
 pub use sqlite::{Copied, CopyError, OpenError, SqliteOptions, SqliteStore, copy};

@@ -6,6 +6,7 @@
 //!
 //! All keys of a namespace are in one of 64 partitions, and all keys of a partition in one slot of a cluster.
 
+mod announcing;
 mod call;
 mod keys;
 mod link;
@@ -29,6 +30,8 @@ use watchword_core::namespace::Partition;
 use watchword_core::ports::{Observer, Retention, Silent, StoreError, StoreStats};
 use watchword_core::time::Timestamp;
 
+use announcing::Announcer;
+pub use announcing::Announcing;
 use call::Call;
 use keys::Prefix;
 use link::Link;
@@ -53,6 +56,8 @@ pub struct RedisOptions {
     pub most_under_way: usize,
     /// Is told of each round trip of an operation.
     pub observer: Arc<dyn Observer>,
+    /// Whom checks and resends are published to, in the same step; `None`: nobody.
+    pub announcing: Option<Announcing>,
 }
 
 impl Default for RedisOptions {
@@ -64,6 +69,7 @@ impl Default for RedisOptions {
             retention: Retention { delivery_records: Duration::ZERO },
             most_under_way: 4_096,
             observer: Arc::new(Silent),
+            announcing: None,
         }
     }
 }
@@ -85,6 +91,7 @@ pub struct RedisStore {
     under_way: tokio::sync::Semaphore,
     outlook: Outlook,
     observer: Arc<dyn Observer>,
+    announcer: Option<Announcer>,
 }
 
 impl RedisStore {
@@ -107,6 +114,7 @@ impl RedisStore {
             under_way: tokio::sync::Semaphore::new(options.most_under_way),
             outlook: Outlook::default(),
             observer: options.observer,
+            announcer: options.announcing.map(Announcer::new),
         })
     }
 

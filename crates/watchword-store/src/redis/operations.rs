@@ -40,9 +40,20 @@ impl Store for RedisStore {
     }
 
     async fn resend(&self, resend: Resend) -> Result<SendOutcome, StoreError> {
-        let give = |call: &mut Call| verifications::give_resend(call, &resend);
-        self.run(&script::RESEND, resend.namespace.partition(), resend.now, give, verifications::send_outcome)
-            .await
+        let announcer = self.announcer.as_ref();
+        let give = |call: &mut Call| {
+            verifications::give_resend(call, &resend);
+            if let Some(announcer) = announcer {
+                announcer.give_to_resend(call);
+            }
+        };
+        let read = |answer| {
+            if let Some(announcer) = announcer {
+                announcer.look_at(&answer);
+            }
+            verifications::send_outcome(answer)
+        };
+        self.run(&script::RESEND, resend.namespace.partition(), resend.now, give, read).await
     }
 
     async fn set_address(&self, set: SetAddress) -> Result<SendOutcome, StoreError> {
@@ -58,9 +69,20 @@ impl Store for RedisStore {
     }
 
     async fn check(&self, check: Check) -> Result<CheckOutcome, StoreError> {
-        let give = |call: &mut Call| verifications::give_check(call, &check);
-        self.run(&script::CHECK, check.namespace.partition(), check.now, give, verifications::check_outcome)
-            .await
+        let announcer = self.announcer.as_ref();
+        let give = |call: &mut Call| {
+            verifications::give_check(call, &check);
+            if let Some(announcer) = announcer {
+                announcer.give_to_check(call);
+            }
+        };
+        let read = |answer| {
+            if let Some(announcer) = announcer {
+                announcer.look_at(&answer);
+            }
+            verifications::check_outcome(answer)
+        };
+        self.run(&script::CHECK, check.namespace.partition(), check.now, give, read).await
     }
 
     async fn get(&self, select: Select) -> Result<Option<Arc<Verification>>, StoreError> {

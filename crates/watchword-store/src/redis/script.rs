@@ -1,4 +1,4 @@
-//! The scripts, one an operation, each with the prelude before it.
+//! The scripts, one an operation, each with the prelude before it, and with what else several share.
 
 use std::sync::LazyLock;
 
@@ -19,9 +19,12 @@ impl Script {
 }
 
 macro_rules! scripts {
-    ($($name:ident = $file:literal;)+) => {$(
+    ($($name:ident = $($file:literal)+;)+) => {$(
         pub(super) static $name: Script = Script {
-            source: concat!(include_str!("scripts/prelude.lua"), "\n", include_str!(concat!("scripts/", $file))),
+            source: concat!(
+                include_str!("scripts/prelude.lua"),
+                $("\n", include_str!(concat!("scripts/", $file))),+
+            ),
             digest: LazyLock::new(|| ::redis::Script::new($name.source).get_hash().to_owned()),
         };
     )+};
@@ -29,10 +32,10 @@ macro_rules! scripts {
 
 scripts! {
     START = "start.lua";
-    RESEND = "resend.lua";
+    RESEND = "announcing.lua" "resend.lua";
     SET_ADDRESS = "set_address.lua";
     ENQUEUE = "enqueue.lua";
-    CHECK = "check.lua";
+    CHECK = "announcing.lua" "check.lua";
     GET = "get.lua";
     FIND = "find.lua";
     CANCEL = "cancel.lua";

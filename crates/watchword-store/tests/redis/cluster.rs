@@ -6,6 +6,7 @@ use watchword_store::{Memory, RedisOptions};
 use watchword_testkit::histories;
 use watchword_testkit::suite::Fresh;
 
+use crate::announcing::announcing;
 use crate::server::{Cluster, Shared, store};
 
 /// Each is many round trips.
@@ -16,7 +17,12 @@ static CLUSTER: Shared<Cluster> = Shared::new();
 async fn make() -> Fresh {
     let cluster = CLUSTER.get(Cluster::start);
     cluster.is_up().await;
-    let options = RedisOptions { retention: Retention::default(), ..RedisOptions::default() };
+    // Listeners change nothing.
+    let options = RedisOptions {
+        retention: Retention::default(),
+        announcing: announcing(),
+        ..RedisOptions::default()
+    };
     Fresh::new(store(&cluster.url(), options)).with_rounds(ROUNDS).keeping(cluster)
 }
 

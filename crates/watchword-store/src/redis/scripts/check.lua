@@ -11,6 +11,7 @@ local guesses = take_list(function()
     end
     return guess
 end)
+local announcements = take_announcements('checked', 'closed')
 
 local live, seen = {}, {}
 for _, guess in ipairs(guesses) do
@@ -77,9 +78,11 @@ local shown = comparable[right or 1]
 for place, one in ipairs(comparable) do
     local does = on_right or one.on_right
     local closes = place == right and does ~= KEEP
+    say(announcements, 'checked', one)
     if closes then
         one.changed = one.changed or one.state ~= APPROVED
         one.state = APPROVED
+        say(announcements, 'closed', one)
     end
     if closes or is_locked(one) and not one.was_locked then cancel_deliveries(one) end
     if closes and does == DELETE then
@@ -91,8 +94,9 @@ end
 
 if right then
     if count then forget_count(count_key(namespace, subject)) end
-    return { 'approved', verification_reply(shown) }
+    return { 'approved', verification_reply(shown), announce(announcements) }
 end
 if not all_locked then count_wrong(namespace, subject, count, rule) end
-if unknown then return { 'unknown_key', unknown } end
-return { all_locked and 'locked' or 'wrong', verification_reply(shown) }
+local unheard = announce(announcements)
+if unknown then return { 'unknown_key', unknown, unheard } end
+return { all_locked and 'locked' or 'wrong', verification_reply(shown), unheard }

@@ -2,6 +2,7 @@
 
 local namespace, selector, expected, cool_down = take(), take_selector(), take(), take_number()
 local throttle, claimant, messages = take_throttle(), take_claimant(), take_list(take_delivery)
+local announcements = take_announcements('resent')
 
 local one = newest_live(namespace, selector)
 if not one then return { 'gone' } end
@@ -17,4 +18,5 @@ one.sends = more
 local claims = enter(one, messages, claimant)
 write(one)
 count_send()
-return { 'sent', verification_reply(one), claims }
+say(announcements, 'resent', one)
+return { 'sent', verification_reply(one), claims, announce(announcements) }
