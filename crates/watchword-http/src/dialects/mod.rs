@@ -1,3 +1,4 @@
 //! The dialects: one folder each.
 
 pub mod otpgateway;
+pub mod perfumer;
