@@ -1,0 +1,33 @@
+-- Takes what is due, those due longest first: transition::claim. Deliveries that another node has in hand are passed over.
+
+-- One row a claim, the delivery and its verification. The last row has no delivery, and says when the next one is due.
+CREATE FUNCTION {schema}.watchword_claim_v1(
+    p_now bigint, p_node text, lease_until bigint, p_max bigint, keeps_records boolean
+) RETURNS TABLE (
+    next_due bigint,
+    d_id uuid, d_vid uuid, d_namespace text, d_route text, d_message bytea, d_masked_to text, d_state smallint,
+    d_due_at bigint, d_fence bigint, d_claimed_by text, d_attempts text[], d_created_at bigint, d_expires_at bigint
+) LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    delivery {schema}.watchword_outbox;
+    one {schema}.watchword_verification;
+BEGIN
+    FOR delivery IN
+        SELECT * FROM {schema}.watchword_outbox WHERE due_at <= p_now ORDER BY due_at, id LIMIT p_max FOR UPDATE SKIP LOCKED
+    LOOP
+        IF p_now >= delivery.expires_at THEN
+            PERFORM {schema}.watchword_end_delivery_v1(delivery, 4::smallint, p_now, keeps_records);
+            CONTINUE;
+        END IF;
+        SELECT * INTO one FROM {schema}.watchword_verification v WHERE v.vid = delivery.vid;
+        IF NOT FOUND THEN
+            -- What ends a verification ends its deliveries too; a row restored by hand may lack it all the same.
+            PERFORM {schema}.watchword_end_delivery_v1(delivery, 5::smallint, p_now, keeps_records);
+            CONTINUE;
+        END IF;
+        UPDATE {schema}.watchword_outbox SET state = 1, due_at = lease_until, fence = fence + 1, claimed_by = p_node
+            WHERE id = delivery.id RETURNING * INTO delivery;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
