@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 use watchword_core::address::Channel;
@@ -80,10 +81,7 @@ pub(crate) fn http_timeout(id: &ProviderId, asked: Option<Duration>) -> Result<D
 /// A setting that says where a service is, to be used in place of its usual address: http or https, and nothing behind the
 /// path.
 pub(crate) fn service_url(id: &ProviderId, setting: &'static str, text: &str) -> Result<Url, BuildError> {
-    let url = Url::parse(text).map_err(|source| BuildError::Url { provider: id.clone(), setting, source })?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong(id, setting, "must begin with http:// or https://"));
-    }
+    let url = web_url(id, setting, text)?;
     let is_bare = url.query().is_none() && url.fragment().is_none();
     if !is_bare || !url.username().is_empty() || url.password().is_some() {
         return Err(wrong(id, setting, "must be scheme, host, port and path only"));
@@ -101,16 +99,27 @@ pub(crate) fn check_not_empty(id: &ProviderId, setting: &'static str, text: &str
 
 /// The setting `url`: http or https, without a fragment.
 pub(crate) fn http_url(id: &ProviderId, text: &str) -> Result<Url, BuildError> {
-    let url = Url::parse(text).map_err(|source| BuildError::Url {
-        provider: id.clone(),
-        setting: "url",
-        source,
-    })?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong(id, "url", "must begin with http:// or https://"));
-    }
+    let url = web_url(id, "url", text)?;
     if url.fragment().is_some() {
         return Err(wrong(id, "url", "must not have a fragment; remove the `#` and what follows"));
+    }
+    Ok(url)
+}
+
+/// A setting that is the beginning of URLs: http or https, and nothing behind the path. It may hold credentials.
+pub(crate) fn base_url(id: &ProviderId, setting: &'static str, text: &str) -> Result<Url, BuildError> {
+    let url = web_url(id, setting, text)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong(id, setting, "must end with its path; remove what follows `?` or `#`"));
+    }
+    check_requestable(id, setting, &url)?;
+    Ok(url)
+}
+
+fn web_url(id: &ProviderId, setting: &'static str, text: &str) -> Result<Url, BuildError> {
+    let url = Url::parse(text).map_err(|source| BuildError::Url { provider: id.clone(), setting, source })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong(id, setting, "must begin with http:// or https://"));
     }
     Ok(url)
 }
@@ -125,6 +134,20 @@ pub(crate) fn check_requestable(id: &ProviderId, setting: &'static str, url: &Ur
         ));
     }
     Ok(())
+}
+
+/// Takes the credentials out of a URL; `None`: it has none.
+pub(crate) fn take_credentials(url: &mut Url) -> Option<HeaderValue> {
+    let (username, password) = (url.username().to_owned(), url.password().map(str::to_owned));
+    // Neither can fail: a URL with a host takes both.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    if username.is_empty() && password.is_none() {
+        return None;
+    }
+    let username: Vec<u8> = percent_decode_str(&username).collect();
+    let password: Vec<u8> = percent_decode_str(password.as_deref().unwrap_or_default()).collect();
+    Some(basic(&username, &password))
 }
 
 /// BasicAuth (RFC 7617, section 2).

@@ -40,7 +40,7 @@ const DRAINED_BYTES: usize = 64 * 1_024;
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// `Retry-After` is believed within these bounds: zero would make a busy loop, a week would be a mistake.
-const RETRY_AFTER_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
+pub(crate) const RETRY_AFTER_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
 
 /// Bytes of an error's text in a detail.
 const CAUSE_BYTES: usize = 200;
@@ -116,21 +116,26 @@ impl HttpClient {
 pub(crate) enum Body {
     /// All of it.
     Whole(Vec<u8>),
-    /// Its first [`DRAINED_BYTES`]; nobody needs more.
+    /// Its first bytes, as many as were asked for.
     Beginning(Vec<u8>),
     /// The connection broke.
     Broken,
 }
 
 /// Reads the body, for as long as that takes.
-pub(crate) async fn read(mut response: Response) -> Body {
+pub(crate) async fn read(response: Response) -> Body {
+    read_at_most(DRAINED_BYTES, response).await
+}
+
+/// Reads the body up to that many bytes, for as long as that takes.
+pub(crate) async fn read_at_most(most: usize, mut response: Response) -> Body {
     let mut bytes = Vec::new();
     loop {
         match response.chunk().await {
             Ok(None) => return Body::Whole(bytes),
             Err(_) => return Body::Broken,
             Ok(Some(chunk)) => {
-                let room = DRAINED_BYTES - bytes.len();
+                let room = most - bytes.len();
                 if chunk.len() > room {
                     bytes.extend_from_slice(&chunk[..room]);
                     return Body::Beginning(bytes);

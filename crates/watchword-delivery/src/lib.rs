@@ -14,6 +14,7 @@
 //! [`timeout`](watchword_core::ports::Provider::timeout), and no passcode, secret or whole address in a detail or a log.
 
 mod checks;
+pub mod discard;
 mod exchange;
 pub mod http;
 mod http_client;
@@ -23,9 +24,11 @@ mod kind;
 pub mod phone;
 pub mod pinpoint_sms;
 mod plain_text;
+pub mod queue;
 pub mod registry;
 mod reply;
 pub mod settings;
 pub mod smtp;
+pub mod telegram;
 pub mod trust;
 pub mod webhook;

@@ -7,13 +7,16 @@ use serde::Deserialize;
 use watchword_core::delivery::ProviderId;
 use watchword_core::ports::{Clock, Provider};
 
+use crate::discard::DiscardSettings;
 use crate::http::HttpSettings;
 use crate::inbox::{Inbox, InboxSettings};
 use crate::kaleyra::{KaleyraSmsSettings, KaleyraWhatsappSettings};
 pub use crate::kind::{BuildError, Presentation};
 use crate::kind::{ProviderKind, Shared};
 use crate::pinpoint_sms::PinpointSmsSettings;
+use crate::queue::QueueSettings;
 use crate::smtp::SmtpSettings;
+use crate::telegram::TelegramSettings;
 use crate::webhook::WebhookSettings;
 
 /// Declares [`ProviderSettings`] from lines of `/// what it does` and `"kind" => Variant(Settings),`.
@@ -76,6 +79,12 @@ providers! {
     "kaleyra_whatsapp" => KaleyraWhatsapp(KaleyraWhatsappSettings),
     /// Sends each message by SMS through AWS End User Messaging.
     "pinpoint_sms" => PinpointSms(PinpointSmsSettings),
+    /// Sends each message to a chat by a bot of Telegram.
+    "telegram" => Telegram(TelegramSettings),
+    /// Hands each message to perfumerlabs/queue, which hands it to a service for SMS, calls, mail or Telegram.
+    "queue" => Queue(QueueSettings),
+    /// Takes each message and sends none.
+    "discard" => Discard(DiscardSettings),
     /// Keeps messages in memory and shows them on a page; for `watchword dev`.
     "inbox" => Inbox(InboxSettings),
 }

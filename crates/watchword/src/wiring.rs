@@ -24,6 +24,7 @@ use watchword_core::parts::Parts;
 use watchword_core::ports::{Observer, Random, Store};
 use watchword_core::verification::RouteName;
 use watchword_delivery::http::AddressKind;
+use watchword_delivery::queue::Sends;
 use watchword_delivery::registry::ProviderSettings;
 use watchword_http::dialects::otpgateway::{
     self, Access, AddressRule, BuiltIn, Compose, OtpgatewaySettings, PageSettings, ProviderProfile, Templated,
@@ -274,14 +275,22 @@ fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<Otpgateway
 fn composer(messages: Option<&MessageTemplates>, settings: &ProviderSettings) -> Option<Arc<dyn Compose>> {
     let format = match settings {
         ProviderSettings::Smtp(_) => BodyFormat::Html,
-        ProviderSettings::Webhook(_)
+        ProviderSettings::Queue(queue) if queue.sends == Sends::Email => BodyFormat::Html,
+        ProviderSettings::Queue(_)
+        | ProviderSettings::Telegram(_)
+        | ProviderSettings::Discard(_)
+        | ProviderSettings::Webhook(_)
         | ProviderSettings::Http(_)
         | ProviderSettings::KaleyraSms(_)
         | ProviderSettings::KaleyraWhatsapp(_)
         | ProviderSettings::PinpointSms(_)
         | ProviderSettings::Inbox(_) => BodyFormat::Text,
     };
-    let built_in = BuiltIn { subject: None, link: address_rule(settings) != AddressRule::Phone, format };
+    // What sends to Telegram behind Queue leaves previews on: Telegram would open the link, which holds the passcode.
+    let is_previewed =
+        matches!(settings, ProviderSettings::Queue(queue) if queue.sends == Sends::Telegram);
+    let link = address_rule(settings) != AddressRule::Phone && !is_previewed;
+    let built_in = BuiltIn { subject: None, link, format };
     let subject = messages.and_then(|messages| messages.subject.as_deref());
     let body = messages.and_then(|messages| messages.body.as_ref());
     let body = body.map(|body| (body.source.as_str(), body.format));
@@ -303,7 +312,15 @@ fn address_rule(settings: &ProviderSettings) -> AddressRule {
         ProviderSettings::KaleyraSms(_)
         | ProviderSettings::KaleyraWhatsapp(_)
         | ProviderSettings::PinpointSms(_) => AddressRule::Phone,
-        ProviderSettings::Webhook(_) | ProviderSettings::Inbox(_) => AddressRule::Any,
+        ProviderSettings::Queue(queue) => match queue.sends {
+            Sends::Sms | Sends::Call => AddressRule::Phone,
+            Sends::Email => AddressRule::Email,
+            Sends::Telegram => AddressRule::Any,
+        },
+        ProviderSettings::Telegram(_)
+        | ProviderSettings::Discard(_)
+        | ProviderSettings::Webhook(_)
+        | ProviderSettings::Inbox(_) => AddressRule::Any,
     }
 }
 

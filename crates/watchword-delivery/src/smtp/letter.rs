@@ -47,7 +47,7 @@ impl Letter {
             BodyFormat::Text => mail.singlepart(SinglePart::plain(with_mail_line_ends(&message.body))),
             BodyFormat::Html => {
                 let html = SinglePart::html(with_mail_line_ends(&message.body));
-                match plain_text::of_mail(&message.body) {
+                match plain_text::of_mail(message) {
                     Some(text) => mail.multipart(
                         MultiPart::alternative()
                             .boundary(format!("=_{}", outgoing.delivery.id.as_uuid().simple()))

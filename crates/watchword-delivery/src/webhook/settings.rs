@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
@@ -10,6 +9,7 @@ use watchword_core::delivery::ProviderId;
 
 use crate::checks::{
     Shown, basic, check_max_conns, check_requestable, default_max_conns, http_timeout, http_url,
+    take_credentials,
 };
 use crate::kind::{BuildError, Shared};
 use crate::settings::{Secret, optional_duration};
@@ -83,10 +83,7 @@ impl WebhookSettings {
 
     /// The credentials: the settings' own, else those in the URL, which is left without.
     fn authorization(&self, id: &ProviderId, shared: &Shared, url: &mut Url) -> Option<HeaderValue> {
-        let in_url = (url.username().to_owned(), url.password().map(str::to_owned));
-        // Neither can fail: a URL with a host takes both.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
+        let in_url = take_credentials(url);
         let username = self.username.as_deref().filter(|name| !name.is_empty());
         let password = self.password.as_ref().map(Secret::expose).filter(|password| !password.is_empty());
         if let (Some(username), Some(password)) = (username, password) {
@@ -95,13 +92,7 @@ impl WebhookSettings {
         if username.is_some() || password.is_some() {
             shared.warn(id, "BasicAuth needs `username` and `password`; one is missing, so neither is sent");
         }
-        let (username, password) = in_url;
-        if username.is_empty() && password.is_none() {
-            return None;
-        }
-        let username: Vec<u8> = percent_decode_str(&username).collect();
-        let password: Vec<u8> = percent_decode_str(password.as_deref().unwrap_or_default()).collect();
-        Some(basic(&username, &password))
+        in_url
     }
 }
 

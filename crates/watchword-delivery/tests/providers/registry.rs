@@ -78,7 +78,7 @@ fn configuration_that_says_something_unknown_is_refused() {
         (
             r#"{"kind":"pigeon"}"#,
             "unknown variant `pigeon`, expected one of `smtp`, `webhook`, `http`, `kaleyra_sms`, `kaleyra_whatsapp`, \
-             `pinpoint_sms`, `inbox`",
+             `pinpoint_sms`, `telegram`, `queue`, `discard`, `inbox`",
         ),
         (r#"{"url":"http://a/"}"#, "missing field `kind`"),
         (r#"{"kind":"webhook"}"#, "missing field `url`"),
@@ -178,7 +178,18 @@ fn nothing_secret_is_in_the_debug_of_settings() {
 fn every_kind_is_listed() {
     assert_eq!(
         ProviderSettings::KINDS,
-        ["smtp", "webhook", "http", "kaleyra_sms", "kaleyra_whatsapp", "pinpoint_sms", "inbox"]
+        [
+            "smtp",
+            "webhook",
+            "http",
+            "kaleyra_sms",
+            "kaleyra_whatsapp",
+            "pinpoint_sms",
+            "telegram",
+            "queue",
+            "discard",
+            "inbox"
+        ]
     );
     assert_eq!(parse(r#"{"kind":"inbox"}"#).unwrap().kind(), "inbox");
 }

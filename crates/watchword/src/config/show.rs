@@ -22,7 +22,7 @@ impl fmt::Display for ShownSetting {
 }
 
 /// Texts and numbers of a provider that are no secrets. All others may be.
-const PLAIN: [&str; 25] = [
+const PLAIN: [&str; 27] = [
     "kind",
     "host",
     "tls_type",
@@ -44,6 +44,8 @@ const PLAIN: [&str; 25] = [
     "sms_sender_id",
     "sms_message_type",
     "template_name",
+    "sends",
+    "worker",
     "port",
     "max_conns",
     "max_address_len",
