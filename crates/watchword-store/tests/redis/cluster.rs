@@ -18,11 +18,8 @@ async fn make() -> Fresh {
     let cluster = CLUSTER.get(Cluster::start);
     cluster.is_up().await;
     // Listeners change nothing.
-    let options = RedisOptions {
-        retention: Retention::default(),
-        announcing: announcing(),
-        ..RedisOptions::default()
-    };
+    let options =
+        RedisOptions { retention: Retention::default(), announcing: announcing(), ..RedisOptions::default() };
     Fresh::new(store(&cluster.url(), options)).with_rounds(ROUNDS).keeping(cluster)
 }
 

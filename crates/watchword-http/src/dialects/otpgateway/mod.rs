@@ -4,6 +4,7 @@ mod address;
 mod auth;
 mod calls;
 mod error;
+mod events;
 mod extra;
 mod map;
 mod message;
@@ -26,6 +27,7 @@ use futures::future::BoxFuture;
 use watchword_core::engine::Engine;
 
 pub use address::AddressRule;
+pub use events::EVENTS;
 pub use message::{
     BuiltIn, Compose, MessageContext, MessagePart, MessageTemplateError, Templated, parse_template,
 };
