@@ -238,8 +238,7 @@ BEGIN
                 (id, vid, namespace, route, message, masked_to, state, due_at, fence, claimed_by, created_at, expires_at)
             VALUES (ids[number], vid, namespace, routes[number], messages[number], masked_to[number], claims::integer, due_at,
                 claims::integer, CASE WHEN claims THEN claimed_by END, now, expires_at);
-        -- Nodes that listen hear it once this is committed; what is claimed concerns none of them.
-        IF NOT claims THEN PERFORM pg_notify('watchword_due', $schema${schema}$schema$ || ' ' || due_at); END IF;
+        IF NOT claims THEN PERFORM {schema}.watchword_wake_v1(); END IF;
     END LOOP;
 END
 $function$;
