@@ -10,6 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+use crate::bare::CallsOptions;
 use crate::client::Endpoint;
 use crate::error::Error;
 use crate::options::Server;
@@ -20,6 +21,12 @@ const READY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How the server learns where its admin listener belongs.
 const ADMIN_LISTEN: &str = "WATCHWORD_ADMIN__LISTEN";
+
+/// How the server learns the key that its passcodes are kept under.
+const KEY: &str = "WATCHWORD_KEY";
+
+/// 32 bytes in hex, for passcodes that nobody is ever sent.
+const THROW_AWAY_KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
 /// Lines of a server's log that an error repeats.
 const LOG_LINES: usize = 15;
@@ -39,16 +46,21 @@ pub(crate) struct RunningServer {
 
 impl RunningServer {
     /// Starts the server to be measured, and waits until it accepts connections. Its data and its log are in a new
-    /// folder.
+    /// folder, unless its data are in the store that is named.
     ///
     /// # Errors
     ///
     /// When it can't be started, or is not ready in time.
-    pub(crate) async fn start(server: &Server) -> Result<Self, Error> {
+    pub(crate) async fn start(server: &Server, store: Option<&str>) -> Result<Self, Error> {
         let folder = new_folder(&server.folder())?;
         let listen = free_address()?;
         let mut command = Command::new(&server.server_binary);
-        command.args(arguments(&server.server_args, listen, folder.path())).args(&server.extra);
+        let places = Places { listen, data: folder.path(), store };
+        command.args(places.fill(server.args(store.is_some()))).args(&server.extra);
+        if store.is_some() && std::env::var_os(KEY).is_none() {
+            // A store that others could share asks for a key of one's own.
+            command.env(KEY, THROW_AWAY_KEY);
+        }
         let admin = if server.no_admin { None } else { Some(free_address()?) };
         if let Some(admin) = admin {
             command.env(ADMIN_LISTEN, admin.to_string());
@@ -61,8 +73,9 @@ impl RunningServer {
     /// # Errors
     ///
     /// As for [`RunningServer::start`].
-    pub(crate) async fn start_bare() -> Result<Self, Error> {
-        Self::start_own("bare").await
+    pub(crate) async fn start_bare(calls: Option<&CallsOptions>) -> Result<Self, Error> {
+        let calls = calls.map(CallsOptions::arguments).unwrap_or_default();
+        Self::start_own("bare", &calls).await
     }
 
     /// Starts this program itself as a sink of mail.
@@ -71,15 +84,15 @@ impl RunningServer {
     ///
     /// As for [`RunningServer::start`].
     pub(crate) async fn start_sink() -> Result<Self, Error> {
-        Self::start_own("smtp-sink").await
+        Self::start_own("smtp-sink", &[]).await
     }
 
-    async fn start_own(command_name: &str) -> Result<Self, Error> {
+    async fn start_own(command_name: &str, more: &[String]) -> Result<Self, Error> {
         let program = std::env::current_exe()
             .map_err(|source| Error::Start { program: PathBuf::from("watchword-bench"), source })?;
         let listen = free_address()?;
         let mut command = Command::new(program);
-        command.args([command_name, "--listen", &listen.to_string()]);
+        command.args([command_name, "--listen", &listen.to_string()]).args(more);
         Self::launch(command, new_folder(&std::env::temp_dir())?, listen, None).await
     }
 
@@ -88,7 +101,12 @@ impl RunningServer {
         self.child.id()
     }
 
-    async fn launch(
+    /// Starts a program that keeps its data in `folder`, and waits until it accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// As for [`RunningServer::start`].
+    pub(crate) async fn launch(
         mut command: Command,
         folder: TempDir,
         listen: SocketAddr,
@@ -146,7 +164,12 @@ impl Drop for RunningServer {
     }
 }
 
-fn new_folder(under: &Path) -> Result<TempDir, Error> {
+/// A folder of a server's own, under the one that is named.
+///
+/// # Errors
+///
+/// When it can't be made.
+pub(crate) fn new_folder(under: &Path) -> Result<TempDir, Error> {
     tempfile::Builder::new()
         .prefix("watchword-bench-")
         .tempdir_in(under)
@@ -159,17 +182,32 @@ fn log_path(folder: &Path) -> PathBuf {
 }
 
 /// An address on which nobody listens now. Should another process take it first, the server says so and ends.
-fn free_address() -> Result<SocketAddr, Error> {
+///
+/// # Errors
+///
+/// When there is none.
+pub(crate) fn free_address() -> Result<SocketAddr, Error> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map_err(Error::NoPort)
 }
 
-fn arguments(template: &str, listen: SocketAddr, data: &Path) -> Vec<String> {
-    let fill = |argument: &str| {
-        argument.replace("{listen}", &listen.to_string()).replace("{data}", &data.display().to_string())
-    };
-    template.split_ascii_whitespace().map(fill).collect()
+/// What a server is told in its arguments.
+struct Places<'a> {
+    listen: SocketAddr,
+    data: &'a Path,
+    store: Option<&'a str>,
+}
+
+impl Places<'_> {
+    fn fill(&self, template: &str) -> Vec<String> {
+        let fill = |argument: &str| {
+            let argument = argument.replace("{listen}", &self.listen.to_string());
+            let argument = argument.replace("{data}", &self.data.display().to_string());
+            argument.replace("{store}", self.store.unwrap_or_default())
+        };
+        template.split_ascii_whitespace().map(fill).collect()
+    }
 }
 
 #[cfg(test)]
@@ -179,8 +217,9 @@ mod tests {
     #[test]
     fn the_placeholders_of_the_argument_list_are_filled_also_inside_an_argument() {
         let listen: SocketAddr = "127.0.0.1:9000".parse().unwrap();
-        let arguments =
-            arguments("dev  --listen {listen} --store=sqlite:{data}/w.db", listen, Path::new("/a b"));
-        assert_eq!(arguments, ["dev", "--listen", "127.0.0.1:9000", "--store=sqlite:/a b/w.db"]);
+        let places = Places { listen, data: Path::new("/a b"), store: Some("redis://127.0.0.1") };
+        let arguments = places.fill("dev  --listen {listen} --store=sqlite:{data}/w.db --store {store}");
+        let expected = ["dev", "--listen", "127.0.0.1:9000", "--store=sqlite:/a b/w.db", "--store"];
+        assert_eq!(arguments, [&expected[..], &["redis://127.0.0.1"]].concat());
     }
 }

@@ -66,6 +66,10 @@ pub(crate) enum Error {
     MailServer { problem: String },
     #[error("{server} did not take a message: {problem}")]
     Mail { server: String, problem: String },
+    #[error("cannot ask the store; does it run, on this machine?")]
+    Redis(#[source] redis::RedisError),
+    #[error("the store does not tell its `{what}`")]
+    StoreFormat { what: &'static str },
     #[error("a task of the load program failed")]
     Task(#[source] tokio::task::JoinError),
     #[error("{failed} of {asked} verifications failed, so the figures say nothing: {kinds}")]

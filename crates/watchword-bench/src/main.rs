@@ -53,6 +53,7 @@ mod run;
 mod smtp;
 mod stop;
 mod stopwatch;
+mod store;
 mod target;
 mod verification;
 

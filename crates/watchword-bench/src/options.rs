@@ -14,6 +14,12 @@ use crate::verification::{Api, Credentials, PasscodeFrom};
 /// Largest warm-up, in verifications.
 const MAX_WARM_UP: u64 = 20_000;
 
+/// Arguments of a server that keeps its data in a folder.
+const FOLDER_ARGS: &str = "dev --listen {listen} --data {data}";
+
+/// Arguments of a server that keeps its data in a store of its own.
+const STORE_ARGS: &str = "dev --listen {listen} --store {store}";
+
 /// All that it takes to measure one server.
 #[derive(Args)]
 pub(crate) struct Measurement {
@@ -150,9 +156,10 @@ pub(crate) struct Server {
     /// The server's program, started for the measurement and stopped with it; a release build.
     #[arg(long, value_name = "PATH")]
     pub(crate) server_binary: PathBuf,
-    /// Its arguments, split at spaces; {listen} and {data} stand for the address and the folder it is given.
-    #[arg(long, default_value = "dev --listen {listen} --data {data}")]
-    pub(crate) server_args: String,
+    /// Its arguments, split at spaces; {listen} and {data} stand for the address and the folder it is given, {store} for
+    /// the URL of its store [default: dev --listen {listen}, with --data {data} or --store {store}]
+    #[arg(long, value_name = "ARGUMENTS")]
+    server_args: Option<String>,
     /// Folder that is to hold the server's data, in a new folder that is removed at the end; also where the disk is
     /// measured [default: the system's temporary folder]
     #[arg(long, value_name = "DIR")]
@@ -166,6 +173,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Its arguments, as they are to be filled in.
+    pub(crate) fn args(&self, with_store: bool) -> &str {
+        let usual = if with_store { STORE_ARGS } else { FOLDER_ARGS };
+        self.server_args.as_deref().unwrap_or(usual)
+    }
+
     /// The folder under which servers get their own.
     pub(crate) fn folder(&self) -> PathBuf {
         self.data.clone().unwrap_or_else(std::env::temp_dir)

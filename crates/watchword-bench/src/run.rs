@@ -58,7 +58,8 @@ pub(crate) async fn run(options: Options, stop: Stop) -> Result<(), Error> {
     let machine = Machine::read();
     output.section(&machine)?;
 
-    let Measured { subject, versions, started } = Measured::open(&target, &caller, &reporting, &stop).await?;
+    let Measured { subject, versions, started } =
+        Measured::open(&target, &caller, &reporting, None, &stop).await?;
     let target = subject.api.endpoint.origin.to_string();
     output.section(&format_args!("{target}, {versions}{} connections", amount.connections))?;
     subject.prepare(amount.warm_up(), "warm-up").await?;

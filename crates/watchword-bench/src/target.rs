@@ -11,6 +11,7 @@ use crate::options::{Caller, Reporting, Server, Target};
 use crate::preflight::{self, Ready};
 use crate::process::Watched;
 use crate::stop::Stop;
+use crate::store::RunningStore;
 
 /// What reports call the server's process.
 pub(crate) const SERVER: &str = "server";
@@ -24,7 +25,7 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// Connects to the server that runs, or starts one, and tries one verification.
+    /// Connects to the server that runs, or starts one with its store where there is one, and tries one verification.
     ///
     /// # Errors
     ///
@@ -33,11 +34,15 @@ impl Measured {
         target: &Target,
         caller: &Caller,
         reporting: &Reporting,
+        store: Option<&RunningStore>,
         stop: &Stop,
     ) -> Result<Self, Error> {
         if let Some(server) = &target.server {
-            let started = RunningServer::start(server).await?;
-            return Self::of(started, server, caller, reporting, stop).await;
+            let started = RunningServer::start(server, store.map(RunningStore::url)).await?;
+            let mut measured = Self::of(started, server, caller, reporting, stop).await?;
+            // After the server.
+            measured.subject.processes.splice(1..1, store.map(RunningStore::watched));
+            return Ok(measured);
         }
         let endpoint = endpoint(&target.target, target.ca.as_ref())?;
         let admin =
@@ -67,11 +72,6 @@ impl Measured {
         let subject = Subject { api: Arc::new(api), processes, admin, stop: stop.clone() };
         let versions = Versions::read(Some(&server.server_binary), product).await;
         Ok(Self { subject, versions, started: Some(started) })
-    }
-
-    /// Where it is.
-    pub(crate) fn origin(&self) -> &Origin {
-        &self.subject.api.endpoint.origin
     }
 }
 

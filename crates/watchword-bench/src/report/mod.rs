@@ -238,7 +238,7 @@ pub(crate) struct Medians {
     /// Of the server.
     pub(crate) cpu_us_per_verification: Option<f64>,
     /// Of the server and all other processes that were named.
-    cpu_of_all_us_per_verification: Option<f64>,
+    pub(crate) cpu_of_all_us_per_verification: Option<f64>,
     pub(crate) per_second: Option<f64>,
     pub(crate) put_p99_us: Option<f64>,
     pub(crate) check_p99_us: Option<f64>,

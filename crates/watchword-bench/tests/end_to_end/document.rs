@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, put};
 use serde_json::Value;
 
-use crate::program::{BARE_AS_SERVER, Bare, bench, json_of};
+use crate::program::{BARE_AS_SERVER, BARE_WITH_REDIS, Bare, bench, json_of};
 use crate::server::serve;
 
 /// The names of all values in a document: `load.connections`, `runs[].put.p50_us`.
@@ -33,11 +33,12 @@ fn names(value: &Value, prefix: &str, found: &mut BTreeSet<String>) {
 }
 
 /// Where a thing of one shape stands in several places, and what the list calls it.
-const PLACES: [(&str, &[&str]); 7] = [
+const PLACES: [(&str, &[&str]); 8] = [
     ("aim", &["aims[]"]),
     ("medians", &["bare.medians", "server.medians", "few.medians", "many.medians"]),
     ("run", &["runs[]", "bare.runs[]", "server.runs[]", "few.runs[]", "many.runs[]"]),
     ("side", &["few", "many"]),
+    ("traffic", &["bare.traffic", "server.traffic"]),
     ("latency", &["run.put", "run.check", "run.whole", "run.pacing.lateness", "run.pacing.own_lateness"]),
     ("latency", &["smtp.runs[].send"]),
     ("process", &["run.processes[]", "run.load_program"]),
@@ -85,6 +86,7 @@ fn the_documents_hold_what_the_documentation_lists_and_nothing_else() {
     let documents = [
         json_of(&bench(&[&run[..], &["--admin", &admin], &amount].concat())),
         json_of(&bench(&[&["compare"], &BARE_AS_SERVER[..], &amount].concat())),
+        json_of(&bench(&[&["compare"], &BARE_WITH_REDIS[..], &amount].concat())),
         json_of(&bench(
             &[&["memory"], &BARE_AS_SERVER[..], &["--live", "20", "--few", "2"], &amount].concat(),
         )),
@@ -97,7 +99,7 @@ fn the_documents_hold_what_the_documentation_lists_and_nothing_else() {
         found.extend(listed_names(document));
     }
     // Some documents have null where others have an object.
-    for whole in ["run.pacing", "run.store"] {
+    for whole in ["run.pacing", "run.store", "store", "bare.traffic", "server.traffic"] {
         assert!(found.remove(whole), "{whole} is there always");
     }
     let documented = documented_names();

@@ -9,5 +9,6 @@ mod run;
 mod server;
 mod signals;
 mod smtp;
+mod store;
 mod terminal;
 mod tls;

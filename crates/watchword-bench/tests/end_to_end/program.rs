@@ -12,6 +12,17 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_watchword-bench");
 pub(crate) const BARE_AS_SERVER: [&str; 5] =
     ["--server-binary", PROGRAM, "--server-args", "bare --listen {listen}", "--no-admin"];
 
+/// The same with a Redis of its own.
+pub(crate) const BARE_WITH_REDIS: [&str; 7] = [
+    "--server-binary",
+    PROGRAM,
+    "--server-args",
+    "bare --listen {listen} --store-url {store}",
+    "--no-admin",
+    "--store",
+    "redis",
+];
+
 /// A child that does not outlive its test.
 pub(crate) struct Bare {
     child: Child,

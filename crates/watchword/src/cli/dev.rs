@@ -1,5 +1,6 @@
 //! `watchword dev`.
 
+use std::fmt;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -29,11 +30,33 @@ pub(super) struct Options {
     /// Folder for the store, kept for the next time [default: a fresh one, removed at the end]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A store that is a server of its own, such as redis://127.0.0.1:6379; it wants WATCHWORD_KEY set
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    store: Option<StoreUrl>,
+}
+
+/// What --store names. It may hold a password.
+#[derive(Clone)]
+struct StoreUrl(String);
+
+impl From<String> for StoreUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoreUrl(…)")
+    }
 }
 
 pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
     let clock = Arc::new(SystemClock::new());
-    let data = Data::at(options.data)?;
+    let (data, data_flag) = match options.store {
+        Some(StoreUrl(url)) => (Data::Elsewhere { url }, "--store"),
+        None => (Data::at(options.data)?, "--data"),
+    };
     let flag = |flag, key, value| Flag { flag, key, value };
     let sources = Sources {
         preset: Some(PRESET),
@@ -41,7 +64,7 @@ pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
         environment: environment(),
         flags: vec![
             flag("--listen", "server.listen", options.listen.to_string()),
-            flag("--data", "store.url", data.store_url()?),
+            flag(data_flag, "store.url", data.store_url()?),
         ],
         ..Sources::default()
     };
@@ -59,12 +82,7 @@ pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
         server.app.public = std::mem::take(&mut server.app.public).merge(page);
         server
             .run(|listeners| {
-                let welcome = Welcome {
-                    listen,
-                    admin: listeners.admin_address,
-                    data: data.folder(),
-                    fleeting: data.is_fleeting(),
-                };
+                let welcome = Welcome { listen, admin: listeners.admin_address, data: &data };
                 // Nobody may be reading.
                 let _ = writeln!(std::io::stdout(), "{welcome}");
             })

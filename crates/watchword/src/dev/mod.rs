@@ -5,7 +5,7 @@ pub mod inbox_page;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use commands::Commands;
 
@@ -21,28 +21,29 @@ level = \"warn\"
 ";
 
 /// What a person is told at the start.
-#[derive(Debug)]
 pub struct Welcome<'a> {
     /// Where the server listens.
     pub listen: SocketAddr,
     /// Where the admin listener is, if there is one.
     pub admin: Option<SocketAddr>,
     /// Where the data is.
-    pub data: &'a Path,
-    /// Whether it goes when the server goes.
-    pub fleeting: bool,
+    pub data: &'a Data,
 }
 
 impl fmt::Display for Welcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let commands = Commands::new(self.listen);
-        let end = if self.fleeting { "removed when it stops" } else { "kept" };
+        let (data, end) = match self.data {
+            Data::Fleeting(folder) => (folder.path().display().to_string(), "removed when it stops"),
+            Data::Kept(folder) => (folder.display().to_string(), "kept"),
+            Data::Elsewhere { .. } => ("the store of --store".to_owned(), "kept"),
+        };
         let admin = self.admin.map(|admin| ("Admin", format!("http://{admin}"), "/health, /ready, /metrics"));
         let places = [
             Some(("Inbox", commands.inbox(), "messages show here as they come")),
             Some(("API", commands.origin().to_owned(), "namespace dev, secret dev, provider inbox")),
             admin,
-            Some(("Data", self.data.display().to_string(), end)),
+            Some(("Data", data, end)),
         ];
         let places = places.iter().flatten();
         let width = places.clone().map(|(_, place, _)| place.chars().count()).max().unwrap_or_default();
@@ -67,13 +68,17 @@ impl fmt::Display for Welcome<'_> {
     }
 }
 
-/// Where `dev` keeps its data.
-#[derive(Debug)]
+/// Where `dev` keeps its data. No `Debug`: a store's URL may hold a password.
 pub enum Data {
     /// A folder of its own, removed with this.
     Fleeting(tempfile::TempDir),
     /// The person's.
     Kept(PathBuf),
+    /// In a store that is a server of its own.
+    Elsewhere {
+        /// Its URL; it may hold a password.
+        url: String,
+    },
 }
 
 impl Data {
@@ -100,28 +105,19 @@ impl Data {
         }
     }
 
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        match self {
-            Self::Fleeting(folder) => folder.path(),
-            Self::Kept(folder) => folder,
-        }
-    }
-
-    /// The store in it, as a setting.
+    /// The store as a setting.
     ///
     /// # Errors
     /// The folder's name can't be part of one.
     pub fn store_url(&self) -> Result<String, DataError> {
-        let folder = self.folder();
+        let folder = match self {
+            Self::Fleeting(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+            Self::Elsewhere { url } => return Ok(url.clone()),
+        };
         let name = folder.to_str().filter(|name| !name.contains('?'));
         let name = name.ok_or_else(|| DataError::Name { folder: folder.into() })?;
         Ok(format!("sqlite:{name}/watchword.db"))
-    }
-
-    /// Whether it goes when the server goes.
-    pub fn is_fleeting(&self) -> bool {
-        matches!(self, Self::Fleeting(_))
     }
 }
 

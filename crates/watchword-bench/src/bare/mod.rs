@@ -1,17 +1,27 @@
 //! `watchword-bench bare`: the same two calls answered with constants, the floor that the server is measured against.
 
+mod redis;
+
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::HeaderName;
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, StatusCode};
 use axum::routing::put;
 use clap::Args;
 
+use self::redis::Redis;
 use crate::error::Error;
 use crate::listen::Listen;
+use crate::store::StoreTraffic;
+
+/// Longest call and longest answer, in bytes.
+const MAX_BYTES: i64 = 1 << 20;
 
 /// Content type of every reply (wire contract of otpgateway, "API").
 const JSON: &str = "application/json; charset=utf-8";
+
+const PATH: &str = "/api/otp/{id}";
 
 /// A reply to PUT: the envelope with an OTP object and its `url`, texts and ids as long as real ones.
 const PUT_REPLY: &str = concat!(
@@ -29,7 +39,14 @@ const CHECK_REPLY: &str = concat!(
     r#""closed":true,"ttl":300}}"#
 );
 
+/// Calls of the store that a verification takes at least: to begin it, to settle its message, to check it. The first two
+/// belong to PUT.
+const CALLS: f64 = 3.0;
+
 /// Answer PUT and check with constants: the least an HTTP server can cost.
+///
+/// With a store it makes three calls a verification that do nothing, two for PUT and one for the check: the least that a
+/// server with such a store can cost.
 #[derive(Args)]
 #[command(after_help = "\
 Example, in two terminals; `compare` does both:
@@ -40,23 +57,92 @@ It runs until Ctrl-C.")]
 pub(crate) struct Options {
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    calls: CallsOptions,
+}
+
+/// What is called.
+#[derive(Args)]
+#[command(next_help_heading = "The store")]
+pub(crate) struct CallsOptions {
+    /// A store to call.
+    #[arg(long, value_name = "URL")]
+    store_url: Option<String>,
+    /// Length of a call on the wire, in bytes.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=MAX_BYTES))]
+    request_bytes: u32,
+    /// Length of its answer.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=MAX_BYTES))]
+    reply_bytes: u32,
+}
+
+impl CallsOptions {
+    /// Calls that together have as many bytes as the store was seen to get and give for one verification.
+    pub(crate) fn like(store_url: &str, traffic: &StoreTraffic) -> Self {
+        let each = |bytes: f64| (bytes / CALLS).clamp(0.0, MAX_BYTES as f64) as u32;
+        Self {
+            store_url: Some(store_url.to_owned()),
+            request_bytes: each(traffic.received_bytes),
+            reply_bytes: each(traffic.sent_bytes),
+        }
+    }
+
+    /// As they are given on the command line.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let Self { store_url, request_bytes, reply_bytes } = self;
+        let arguments = [
+            ("--store-url", store_url.clone().unwrap_or_default()),
+            ("--request-bytes", request_bytes.to_string()),
+            ("--reply-bytes", reply_bytes.to_string()),
+        ];
+        arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+    }
 }
 
 /// Serves until the program is stopped. Prints the address once connections are accepted.
 ///
 /// # Errors
 ///
-/// When it can't listen.
+/// When it can't listen, or reach its store.
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
+    let CallsOptions { store_url, request_bytes, reply_bytes } = options.calls;
+    let router = match store_url {
+        None => router(),
+        Some(url) => {
+            let redis = Redis::connect(&url, request_bytes as usize, reply_bytes as usize);
+            calling_router(redis.await.map_err(Error::Redis)?)
+        }
+    };
     let listener = options.listen.open("http://").await?;
-    axum::serve(listener, router()).await.map_err(Error::Bare)
+    axum::serve(listener, router).await.map_err(Error::Bare)
 }
 
 fn router() -> Router {
     // The request body is read, as any server that answers it must: unread ones would cost connections now and then.
-    Router::new().route(
-        "/api/otp/{id}",
-        put(async |_body: Bytes| reply(PUT_REPLY)).post(async |_body: Bytes| reply(CHECK_REPLY)),
+    Router::new()
+        .route(PATH, put(async |_body: Bytes| reply(PUT_REPLY)).post(async |_body: Bytes| reply(CHECK_REPLY)))
+}
+
+/// The same, with the calls of the store before each reply.
+fn calling_router(redis: Redis) -> Router {
+    let begin = async |State(redis): State<Redis>, _body: Bytes| {
+        redis.call().await.map_err(unavailable)?;
+        redis.call().await.map_err(unavailable)?;
+        Ok::<_, Unavailable>(reply(PUT_REPLY))
+    };
+    let check = async |State(redis): State<Redis>, _body: Bytes| {
+        redis.call().await.map_err(unavailable)?;
+        Ok::<_, Unavailable>(reply(CHECK_REPLY))
+    };
+    Router::new().route(PATH, put(begin).post(check)).with_state(redis)
+}
+
+type Unavailable = (StatusCode, String);
+
+fn unavailable(error: ::redis::RedisError) -> Unavailable {
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("{{\"status\":\"error\",\"message\":\"{}\"}}", error.category()),
     )
 }
 

@@ -1,0 +1,132 @@
+//! A redis-server.
+
+use std::path::Path;
+use std::process::Command;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Client, RedisError};
+
+use super::Counters;
+use crate::child::{self, RunningServer};
+use crate::error::Error;
+
+/// Its program.
+const PROGRAM: &str = "redis-server";
+
+/// A redis-server that answers.
+pub(super) struct RunningRedis {
+    pub(super) url: String,
+    pub(super) pid: u32,
+    /// The product and its version.
+    pub(super) version: String,
+    connection: MultiplexedConnection,
+    _started: Option<RunningServer>,
+}
+
+impl RunningRedis {
+    /// Starts one that keeps nothing on disk, unless `arguments` say so.
+    pub(super) async fn start(arguments: &str, folder: &Path) -> Result<Self, Error> {
+        let folder = child::new_folder(folder)?;
+        let listen = child::free_address()?;
+        let mut command = Command::new(PROGRAM);
+        command.args(["--bind", &listen.ip().to_string(), "--port", &listen.port().to_string()]);
+        command.args(["--save", "", "--appendonly", "no"]).arg("--dir").arg(folder.path());
+        command.args(arguments.split_ascii_whitespace());
+        let started = RunningServer::launch(command, folder, listen, None).await?;
+        Self::at(&format!("redis://{listen}"), Some(started)).await
+    }
+
+    /// The one at `url`, started or not.
+    pub(super) async fn at(url: &str, started: Option<RunningServer>) -> Result<Self, Error> {
+        let client = Client::open(url)
+            .map_err(|source| Error::Option(format!("--store-url can't be used: {source}")))?;
+        let mut connection = client.get_multiplexed_async_connection().await.map_err(failed)?;
+        let info = info(&mut connection).await?;
+        let number = |name| field(&info, name).and_then(|pid| pid.parse().ok());
+        let pid = number("process_id").ok_or(Error::StoreFormat { what: "process_id" })?;
+        let version = field(&info, "redis_version").ok_or(Error::StoreFormat { what: "redis_version" })?;
+        let version = format!("Redis {version}");
+        Ok(Self { url: url.to_owned(), pid, version, connection, _started: started })
+    }
+
+    pub(super) async fn counters(&self) -> Result<Counters, Error> {
+        counters(&info(&mut self.connection.clone()).await?)
+    }
+}
+
+fn failed(source: RedisError) -> Error {
+    Error::Redis(source)
+}
+
+async fn info(connection: &mut MultiplexedConnection) -> Result<String, Error> {
+    let mut command = redis::cmd("INFO");
+    command.arg(&["server", "stats", "commandstats"]);
+    command.query_async(connection).await.map_err(failed)
+}
+
+/// The value of a line `name:value`.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim_end)
+}
+
+/// Sums over `cmdstat_NAME:calls=1,usec=2,…`. What scripts give counts there as what clients send.
+fn counters(info: &str) -> Result<Counters, Error> {
+    let number = |what: &'static str| {
+        field(info, what).and_then(|value| value.parse().ok()).ok_or(Error::StoreFormat { what })
+    };
+    let (mut calls, mut busy_us, mut commands) = (0, 0, 0);
+    for line in info.lines().filter_map(|line| line.strip_prefix("cmdstat_")) {
+        let Some((name, values)) = line.split_once(':') else { continue };
+        let value = |name: &str| -> u64 {
+            let mut pairs = values.split(',').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(key, _)| *key == name).and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0)
+        };
+        if matches!(name, "eval" | "evalsha") {
+            calls += value("calls");
+            busy_us += value("usec");
+        } else if name != "info" {
+            commands += value("calls");
+        }
+    }
+    Ok(Counters {
+        calls,
+        busy_us,
+        commands,
+        received_bytes: number("total_net_input_bytes")?,
+        sent_bytes: number("total_net_output_bytes")?,
+        told_bytes: info.len() as u64,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INFO: &str = "# Server\r\nredis_version:7.0.15\r\nprocess_id:42\r\n\r\n# Stats\r\n\
+        total_net_input_bytes:1000\r\ntotal_net_output_bytes:500\r\n\r\n# Commandstats\r\n\
+        cmdstat_info:calls=3,usec=90,usec_per_call=30.00,rejected_calls=0,failed_calls=0\r\n\
+        cmdstat_evalsha:calls=30,usec=1500,usec_per_call=50.00,rejected_calls=0,failed_calls=0\r\n\
+        cmdstat_eval:calls=3,usec=600,usec_per_call=200.00,rejected_calls=0,failed_calls=0\r\n\
+        cmdstat_hset:calls=60,usec=60,usec_per_call=1.00,rejected_calls=0,failed_calls=0\r\n";
+
+    #[test]
+    fn scripts_are_counted_apart_from_what_they_do() {
+        let all = counters(INFO).unwrap();
+        assert_eq!((all.calls, all.busy_us, all.commands), (33, 2_100, 60));
+        assert_eq!((all.received_bytes, all.sent_bytes), (1_000, 500));
+        let before =
+            Counters { calls: 3, busy_us: 100, sent_bytes: 60, told_bytes: 40, ..Counters::default() };
+        let mut done = Counters::default();
+        done.add(&before, &all);
+        let traffic = done.each(10).unwrap();
+        assert_eq!((traffic.calls, traffic.busy_us, traffic.sent_bytes), (3.0, 200.0, 40.0));
+        assert!(done.each(0).is_none());
+    }
+
+    #[test]
+    fn a_server_that_does_not_tell_is_no_redis() {
+        assert_eq!(field(INFO, "redis_version"), Some("7.0.15"));
+        let error = counters("redis_version:7.0.15\r\n").unwrap_err();
+        assert_eq!(error.to_string(), "the store does not tell its `total_net_input_bytes`");
+    }
+}
