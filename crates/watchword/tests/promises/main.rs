@@ -5,6 +5,10 @@
 mod app;
 mod crash;
 mod disk_full;
+mod node_crash;
+mod node_races;
+mod node_restart;
+mod nodes;
 mod races;
 mod receiver;
 mod secrecy;
