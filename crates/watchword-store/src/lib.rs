@@ -13,10 +13,14 @@
 
 #[cfg(feature = "reference")]
 mod memory;
+mod postgres;
 mod redis;
 mod sqlite;
 
 #[cfg(feature = "reference")]
 pub use memory::{Fault, Memory};
+pub use postgres::{
+    PostgresOpenError, PostgresOptions, PostgresPlace, PostgresStore, PostgresTlsError, PostgresUrl, PostgresUrlError,
+};
 pub use redis::{Announcing, RedisOpenError, RedisOptions, RedisStore, RedisUrl, RedisUrlError};
 pub use sqlite::{Copied, CopyError, OpenError, SqliteOptions, SqliteStore, copy};

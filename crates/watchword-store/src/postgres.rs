@@ -11,12 +11,16 @@ mod call;
 mod connect;
 mod errors;
 mod migrate;
+mod operations;
 mod outbox;
 mod pool;
 mod records;
+mod starting;
 mod tls;
 mod upkeep;
 mod url;
+mod values;
+mod verifications;
 
 use std::fmt;
 use std::sync::Arc;
@@ -103,7 +107,9 @@ impl PostgresStore {
         let wrong = |reason| PostgresOpenError { url: url.to_string(), reason };
         let plain_schema = url.schema.clone().unwrap_or(options.schema);
         if !url::is_plain(&plain_schema) {
-            return Err(wrong("its schema has a name that can't be used; take letters, digits, \"_\" and \"-\"".into()));
+            return Err(wrong(
+                "its schema has a name that can't be used; take letters, digits, \"_\" and \"-\"".into(),
+            ));
         }
         let tls = tls::connector(&url.verify).map_err(|error| wrong(error.into()))?;
         let link = Link::new(&url.config, tls.clone(), options.connections, options.timeout)

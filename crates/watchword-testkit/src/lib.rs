@@ -8,7 +8,7 @@
 //!   [`histories::run`] with it. It is done when both pass.
 //! - **A store operation**: besides its promises, a variant of `Operation` in `histories/operation.rs` and its command in
 //!   `histories/world.rs`, or the histories never try it.
-//! - **A fake**: a file of its own, named for the port it stands in for.
+//! - **A fake**: a file of its own, named for the port or the service it stands in for.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
@@ -16,10 +16,13 @@ pub mod deadline;
 pub mod histories;
 pub mod net;
 pub mod observer;
+pub mod postgres;
 pub mod process;
 pub mod provider;
+pub mod queue;
 pub mod random;
 pub mod redis;
+pub mod shared;
 pub mod suite;
 pub mod tasks;
 pub mod time;

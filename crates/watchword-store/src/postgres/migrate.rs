@@ -26,6 +26,21 @@ const TABLES: &str = include_str!("migrations/V1__tables.sql");
 
 /// Every function of the first version, in an order in which they know each other.
 const FUNCTIONS: &[&str] = &[
+    include_str!("functions/shared.sql"),
+    include_str!("functions/free_candidate.sql"),
+    include_str!("functions/start.sql"),
+    include_str!("functions/resend.sql"),
+    include_str!("functions/set_address.sql"),
+    include_str!("functions/enqueue.sql"),
+    include_str!("functions/check.sql"),
+    include_str!("functions/get.sql"),
+    include_str!("functions/find.sql"),
+    include_str!("functions/cancel.sql"),
+    include_str!("functions/delete_if_approved.sql"),
+    include_str!("functions/newest_target.sql"),
+    include_str!("functions/newest_passcode.sql"),
+    include_str!("functions/put_rules.sql"),
+    include_str!("functions/get_rules.sql"),
     include_str!("functions/outbox.sql"),
     include_str!("functions/claim.sql"),
     include_str!("functions/settle.sql"),

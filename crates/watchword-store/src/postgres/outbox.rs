@@ -1,19 +1,23 @@
 //! The operations about the outbox: what their functions take, and what the answers mean.
 
+use std::sync::Arc;
+
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use watchword_core::delivery::{Claim, Delivery, DeliveryId, DeliveryState, Verdict};
+use watchword_core::delivery::{Claim, Delivery, DeliveryAttempt, DeliveryId, DeliveryState, Verdict};
 use watchword_core::namespace::Namespace;
 use watchword_core::ports::{
     ClaimDue, Claimed, DeliveryQuery, Extend, Fenced, Hasten, HastenOutcome, Receipt, Settlement, StoreError,
 };
-use watchword_core::delivery::DeliveryAttempt;
 use watchword_core::time::Timestamp;
+use watchword_core::verification::Verification;
 
 use super::PostgresStore;
 use super::records::{
     attempt_text, column, delivery, delivery_state, delivery_state_number, message_key, only,
 };
+use super::values::Record;
 
 impl PostgresStore {
     pub(super) async fn claim_due(&self, claim: ClaimDue) -> Result<Claimed, StoreError> {
@@ -36,7 +40,7 @@ impl PostgresStore {
         let mut claimed = Claimed::default();
         for row in &rows {
             if column::<Option<Uuid>>(row, "d_id")?.is_some() {
-                claimed.claims.push(Claim { delivery: delivery(row)?, verification: todo!() });
+                claimed.claims.push(Claim { delivery: delivery(row)?, verification: verification(row)? });
             } else {
                 claimed.next_due = column::<Option<i64>>(row, "next_due")?.map(Timestamp::from_millis);
             }
@@ -153,6 +157,10 @@ impl PostgresStore {
     }
 }
 
+fn verification(row: &Row) -> Result<Arc<Verification>, StoreError> {
+    Ok(column::<Record<'_>>(row, "verification")?.verification_row()?)
+}
+
 const fn fenced(is_done: bool) -> Fenced {
     if is_done { Fenced::Done } else { Fenced::Stale }
 }
@@ -171,6 +179,7 @@ fn verdict(verdict: Verdict) -> (i16, i64) {
 }
 
 fn newest_message(attempts: &[DeliveryAttempt]) -> Option<Uuid> {
-    let named = |attempt: &DeliveryAttempt| Some(message_key(&attempt.provider, attempt.message_id.as_deref()?));
+    let named =
+        |attempt: &DeliveryAttempt| Some(message_key(&attempt.provider, attempt.message_id.as_deref()?));
     attempts.iter().rev().find_map(named)
 }

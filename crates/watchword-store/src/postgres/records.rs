@@ -31,7 +31,11 @@ pub(super) fn only<'a, T: FromSql<'a>>(row: &'a Row) -> Result<T, StoreError> {
     row.try_get(0).map_err(|error| StoreError::unavailable(told(error)))
 }
 
-fn name<T>(row: &Row, column_name: &'static str, read: fn(&str) -> Result<T, InvalidInput>) -> Result<T, StoreError> {
+fn name<T>(
+    row: &Row,
+    column_name: &'static str,
+    read: fn(&str) -> Result<T, InvalidInput>,
+) -> Result<T, StoreError> {
     read(column(row, column_name)?).map_err(|_| unreadable(column_name))
 }
 

@@ -34,7 +34,8 @@ pub enum PostgresTlsError {
 
 pub(super) fn connector(verify: &Verify) -> Result<MakeRustlsConnect, PostgresTlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let builder = match verify {
         Verify::Nobody => {
             let anybody = Arc::new(Anybody(provider));

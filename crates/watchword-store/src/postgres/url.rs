@@ -137,7 +137,9 @@ impl PostgresUrl {
             "prefer" => (SslMode::Prefer, Verify::Nobody),
             "require" => (SslMode::Require, Verify::Nobody),
             "verify-full" => (SslMode::Require, Verify::BySystem),
-            _ => return Err(wrong("has an sslmode that is none of disable, prefer, require and verify-full")),
+            _ => {
+                return Err(wrong("has an sslmode that is none of disable, prefer, require and verify-full"));
+            }
         };
         config.ssl_mode(mode);
         if let Some(file) = ours.sslrootcert {
@@ -169,8 +171,7 @@ struct Ours {
     real_host: Option<String>,
 }
 
-const SCHEMA_ADVICE: &str =
-    "has a schema whose name is not 1 to 63 letters, digits, \"_\" and \"-\" of ASCII, beginning with no digit";
+const SCHEMA_ADVICE: &str = "has a schema whose name is not 1 to 63 letters, digits, \"_\" and \"-\" of ASCII, beginning with no digit";
 
 /// Whether a name of a schema may stand in our functions. Quotes and dollar signs could end their bodies.
 pub(super) fn is_plain(name: &str) -> bool {

@@ -4,7 +4,7 @@
 CREATE FUNCTION {schema}.watchword_claim_v1(
     p_now bigint, p_node text, lease_until bigint, p_max bigint, keeps_records boolean
 ) RETURNS TABLE (
-    next_due bigint,
+    next_due bigint, verification bytea,
     d_id uuid, d_vid uuid, d_namespace text, d_route text, d_message bytea, d_masked_to text, d_state smallint,
     d_due_at bigint, d_fence bigint, d_claimed_by text, d_attempts text[], d_created_at bigint, d_expires_at bigint
 ) LANGUAGE plpgsql VOLATILE AS $$
@@ -27,7 +27,11 @@ BEGIN
         END IF;
         UPDATE {schema}.watchword_outbox SET state = 1, due_at = lease_until, fence = fence + 1, claimed_by = p_node
             WHERE id = delivery.id RETURNING * INTO delivery;
-        RETURN NEXT;
+        RETURN QUERY SELECT NULL::bigint, pg_catalog.record_send(one), delivery.id, delivery.vid, delivery.namespace,
+            delivery.route, delivery.message, delivery.masked_to, delivery.state, delivery.due_at, delivery.fence,
+            delivery.claimed_by, delivery.attempts, delivery.created_at, delivery.expires_at;
     END LOOP;
+    next_due := (SELECT min(due_at) FROM {schema}.watchword_outbox);
+    RETURN NEXT;
 END
 $$;
