@@ -5,6 +5,7 @@
 mod app;
 mod crash;
 mod disk_full;
+mod node_away;
 mod node_crash;
 mod node_races;
 mod node_restart;

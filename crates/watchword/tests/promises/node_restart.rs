@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures::future::join_all;
+use reqwest::Method;
 use watchword_testkit::deadline::{eventually, within};
 use watchword_testkit::redis::Keeping;
 
@@ -148,5 +149,64 @@ async fn a_redis_that_is_killed_under_load_loses_nothing_that_clients_were_told(
             messages.iter().all(|message| message.code == *code && message.delivery == messages[0].delivery)
         );
         assert!(!messages.is_empty(), "{id}: its message was acknowledged too");
+    }
+}
+
+/// What clients know of a server that goes away.
+#[derive(Default)]
+struct Parting {
+    /// Ids and codes that it acknowledged.
+    acknowledged: Vec<(String, String)>,
+    /// Those whose connection ended without an answer.
+    unanswered: Vec<String>,
+}
+
+/// Asks `node` until it takes no more connections.
+async fn until_it_is_gone(worker: usize, node: &Node, done: &AtomicUsize) -> Parting {
+    let mut parting = Parting::default();
+    for number in 0.. {
+        let id = format!("person-{worker}-{number}");
+        let form = [("provider", "sms"), ("to", id.as_str())];
+        match node.try_call(Method::PUT, &format!("/api/otp/{id}"), &form).await {
+            Ok(reply) => parting.acknowledged.push((id, reply.code())),
+            Err(error) if error.is_connect() => break,
+            // The system had let it in, and it came too late to be taken up.
+            Err(_) => parting.unanswered.push(id),
+        }
+        done.fetch_add(1, Ordering::SeqCst);
+    }
+    parting
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_is_stopped_under_load_answers_all_that_it_took_up() {
+    let receiver = Receiver::start().await;
+    let shared = Nodes::new(Keeping::Everything, &receiver.url(), "");
+    let [stopped, other] = shared.two();
+    let (stopped, done) = (Arc::new(stopped), Arc::new(AtomicUsize::new(0)));
+    let clients = (0..WORKERS).map(|worker| {
+        let (node, done) = (Arc::clone(&stopped), Arc::clone(&done));
+        tokio::spawn(async move { until_it_is_gone(worker, &node, &done).await })
+    });
+    let clients: Vec<_> = clients.collect();
+    eventually("clients to be busy", async || (done.load(Ordering::SeqCst) > 100).then_some(())).await;
+    stopped.process.signal("-TERM");
+    let partings = within("all clients to be answered or turned away", join_all(clients)).await;
+    let mut stopped = Arc::into_inner(stopped).unwrap();
+    assert_eq!(tokio::task::block_in_place(|| stopped.process.wait_for_end()).code(), Some(0));
+    for parting in partings.into_iter().map(Result::unwrap) {
+        for (id, code) in parting.acknowledged {
+            assert_eq!(receiver.of(&id).len(), 1, "{id}: it is not sent again");
+            assert_eq!(other.check(&id, &code).await.status, 200, "{id} was acknowledged");
+        }
+        for id in parting.unanswered {
+            assert_eq!(
+                other.check(&id, "1").await.message(),
+                "the OTP does not exist",
+                "{id}: nothing was done"
+            );
+            assert_eq!(receiver.of(&id), [], "{id}");
+            assert_eq!(other.put(&id, &[]).await.status, 200, "{id}: whoever asks again is served");
+        }
     }
 }

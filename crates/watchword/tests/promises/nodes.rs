@@ -136,11 +136,6 @@ impl Node {
         self.call(Method::GET, &format!("/otp/app/{id}"), &[]).await
     }
 
-    /// What a person does there.
-    pub(crate) async fn submit(&self, id: &str, form: &[(&str, &str)]) -> Reply {
-        self.call(Method::POST, &format!("/otp/app/{id}"), form).await
-    }
-
     /// A gauge; `None` while the server does not know it.
     pub(crate) async fn metric(&self, name: &str) -> Option<f64> {
         let reply = self.client.get(format!("{}/metrics", self.admin)).send().await.ok()?;
