@@ -1,69 +1,63 @@
 //! Getting a call to its server and its answer back, over a few connections that many calls share.
 //!
 //! A call that was surely not done is sent again for a while: it found no server, or the server said that it did nothing
-//! (it moved, it is loading). One that was written and got no answer is never sent again: it may have been done.
+//! (it moved, it is loading, it is a replica now). One that was written and got no answer is never sent again: it may have
+//! been done.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+mod cluster;
+mod failure;
+mod line;
+
 use std::time::Duration;
 
-use ::redis::aio::{ConnectionLike, MultiplexedConnection};
-use ::redis::cluster::ClusterClient;
-use ::redis::cluster_async::ClusterConnection;
-use ::redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
-use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, ProtocolVersion, PushInfo, PushKind,
-    RedisError, ServerErrorKind, Value,
-};
-use parking_lot::Mutex;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use ::redis::{Cmd, RedisError, Value};
+use tokio::time::{MissedTickBehavior, interval};
 use watchword_core::ports::StoreError;
 
 use super::call::Call;
-use super::url::{Place, RedisUrl};
+use super::url::{self, Place, RedisUrl};
+use cluster::Cluster;
+use failure::Failure;
+use line::Lines;
 
 /// How long a call that was not done waits before it is sent again.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How many calls wait in one connection's queue before callers wait for a place in it.
-const QUEUE: usize = 1_024;
 
 /// The way to the servers.
-pub(super) enum Link {
-    One { lines: Vec<Line>, next: AtomicUsize, patience: Duration },
-    Cluster { cluster: Box<Cluster>, patience: Duration },
+pub(super) struct Link {
+    servers: Servers,
+    patience: Duration,
 }
 
-/// Why a call has no answer.
-enum Failure {
-    /// It was not done, and may be soon.
-    NotYet(RedisError),
-    /// It was not done.
-    NotDone(RedisError),
-    /// The server has too much to do.
-    Busy,
-    /// The server does not know the script. Nothing was done.
-    NoScript,
-    /// It may have been done.
-    Unknown(RedisError),
+enum Servers {
+    /// One that has all partitions: always the same, or the one that sentinels name.
+    One(Lines),
+    /// Each has some of the partitions.
+    Cluster(Cluster),
 }
 
 impl Link {
     /// Connects to nothing yet.
     pub(super) fn new(url: &RedisUrl, connections: usize, patience: Duration) -> Result<Self, RedisError> {
-        Ok(match &url.place {
-            Place::One(info) => {
-                let lines = (0..connections.max(1)).map(|_| Line::new(info, patience));
-                Self::One { lines: lines.collect::<Result<_, _>>()?, next: AtomicUsize::new(0), patience }
+        let certificates = url.certificates()?;
+        let trusting = |info| url::trusting(info, certificates.as_ref());
+        let servers = match &url.place {
+            Place::One(info) => Servers::One(Lines::to_server(&trusting(info)?, connections, patience)?),
+            Place::Sentinels(sentinels) => {
+                let sentinels = sentinels.client(certificates)?;
+                Servers::One(Lines::by_sentinels(sentinels, connections, patience))
             }
             Place::Cluster(nodes) => {
-                Self::Cluster { cluster: Box::new(Cluster::new(nodes, patience)?), patience }
+                let nodes = nodes.iter().map(trusting).collect::<Result<_, _>>()?;
+                Servers::Cluster(Cluster::new(nodes, connections, patience))
             }
-        })
+        };
+        Ok(Self { servers, patience })
     }
 
     /// Whether keys of different partitions may stand in one call.
     pub(super) const fn is_one(&self) -> bool {
-        matches!(self, Self::One { .. })
+        matches!(self.servers, Servers::One(_))
     }
 
     /// Sends a call and waits for its answer.
@@ -75,7 +69,7 @@ impl Link {
         let Err(Failure::NotYet(_)) = answer else { return answer.map_err(Into::into) };
         let mut pauses = interval(PAUSE);
         pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for _ in 0..self.patience().as_millis() / PAUSE.as_millis() {
+        for _ in 0..self.patience.as_millis() / PAUSE.as_millis() {
             pauses.tick().await;
             // A server that was started anew knows no script.
             answer = self.attempt(&call.with_source()).await;
@@ -86,193 +80,47 @@ impl Link {
         answer.map_err(Into::into)
     }
 
-    /// Sends a command that changes nothing and names no key, once. Of a cluster the same node answers each time, save after a
-    /// fail-over.
+    /// Sends a command that changes nothing and names no key, once. Of a cluster the same node answers each time, as long as it
+    /// has the first slot.
     pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
-        let answer = match self {
-            Self::One { .. } => self.attempt(command).await,
-            Self::Cluster { cluster, .. } => cluster.ask(command).await,
+        let answer = match &self.servers {
+            Servers::One(lines) => lines.send(command).await,
+            Servers::Cluster(cluster) => cluster.ask_first(command).await,
         };
         answer.map_err(Into::into)
     }
 
-    const fn patience(&self) -> Duration {
-        match self {
-            Self::One { patience, .. } | Self::Cluster { patience, .. } => *patience,
+    /// As [`Self::ask`], of each server that has partitions; with what each is called.
+    pub(super) async fn ask_each(
+        &self,
+        command: &Cmd,
+    ) -> Result<Vec<(String, Result<Value, StoreError>)>, StoreError> {
+        match &self.servers {
+            Servers::One(lines) => {
+                let answer = lines.send(command).await;
+                Ok(vec![(lines.name().to_owned(), answer.map_err(Into::into))])
+            }
+            Servers::Cluster(cluster) => {
+                let answers = cluster.ask_each(command).await?;
+                let told =
+                    |(name, answer): (String, Result<Value, Failure>)| (name, answer.map_err(Into::into));
+                Ok(answers.into_iter().map(told).collect())
+            }
+        }
+    }
+
+    /// Of the keys given, one for each server that has some of them.
+    pub(super) async fn one_a_server(&self, keys: Vec<String>) -> Result<Vec<usize>, StoreError> {
+        match &self.servers {
+            Servers::One(_) => Ok(vec![0]),
+            Servers::Cluster(cluster) => Ok(cluster.one_a_node(&keys).await?),
         }
     }
 
     async fn attempt(&self, command: &Cmd) -> Result<Value, Failure> {
-        match self {
-            Self::One { lines, next, .. } => {
-                let turn = next.fetch_add(1, Ordering::Relaxed);
-                lines[turn % lines.len()].send(command).await
-            }
-            Self::Cluster { cluster, .. } => cluster.send(command).await,
-        }
-    }
-}
-
-/// One connection, made when it is first needed and anew after it broke.
-pub(super) struct Line {
-    client: Client,
-    patience: Duration,
-    current: Mutex<Option<Connected>>,
-    connecting: tokio::sync::Mutex<()>,
-}
-
-#[derive(Clone)]
-struct Connected {
-    connection: MultiplexedConnection,
-    broken: Arc<AtomicBool>,
-}
-
-impl Line {
-    fn new(info: &ConnectionInfo, patience: Duration) -> Result<Self, RedisError> {
-        let client = Client::open(info.clone())?;
-        Ok(Self { client, patience, current: Mutex::default(), connecting: tokio::sync::Mutex::default() })
-    }
-
-    async fn send(&self, command: &Cmd) -> Result<Value, Failure> {
-        let mut connected = self.connected().await?;
-        let answer = answer_to(&mut connected.connection, command).await;
-        if answer.as_ref().is_err_and(RedisError::is_unrecoverable_error) {
-            connected.broken.store(true, Ordering::SeqCst);
-        }
-        answer.map_err(of_sent)
-    }
-
-    fn standing(&self) -> Option<Connected> {
-        self.current.lock().clone().filter(|connected| !connected.broken.load(Ordering::SeqCst))
-    }
-
-    async fn connected(&self) -> Result<Connected, Failure> {
-        if let Some(standing) = self.standing() {
-            return Ok(standing);
-        }
-        let connecting = async {
-            let _turn = self.connecting.lock().await;
-            if let Some(standing) = self.standing() {
-                return Ok(standing);
-            }
-            let made = self.connect().await?;
-            *self.current.lock() = Some(made.clone());
-            Ok(made)
-        };
-        match timeout(self.patience, connecting).await {
-            Ok(connected) => connected.map_err(of_unsent),
-            Err(elapsed) => Err(Failure::NotDone(std::io::Error::from(elapsed).into())),
-        }
-    }
-
-    async fn connect(&self) -> Result<Connected, RedisError> {
-        let broken = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&broken);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.patience))
-            .set_response_timeout(Some(self.patience))
-            .set_pipeline_buffer_size(QUEUE)
-            .set_push_sender(move |push: PushInfo| {
-                // Told as soon as it is seen, so that no call is written to a connection that nobody reads any more.
-                if push.kind == PushKind::Disconnection {
-                    told.store(true, Ordering::SeqCst);
-                }
-                Ok::<_, std::convert::Infallible>(())
-            });
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        Ok(Connected { connection, broken })
-    }
-}
-
-/// The connections to a cluster's nodes. Which node has which partition is learned from the nodes.
-pub(super) struct Cluster {
-    client: ClusterClient,
-    patience: Duration,
-    current: tokio::sync::Mutex<Option<ClusterConnection>>,
-}
-
-impl Cluster {
-    fn new(nodes: &[ConnectionInfo], patience: Duration) -> Result<Self, RedisError> {
-        let client = ClusterClient::builder(nodes.iter().cloned())
-            .use_protocol(ProtocolVersion::RESP3)
-            .connection_timeout(patience)
-            .response_timeout(patience)
-            // It would send again what may have been done.
-            .retries(0)
-            .build()?;
-        Ok(Self { client, patience, current: tokio::sync::Mutex::default() })
-    }
-
-    async fn send(&self, command: &Cmd) -> Result<Value, Failure> {
-        let mut connection = self.connected_in_time().await?;
-        answer_to(&mut connection, command).await.map_err(of_sent)
-    }
-
-    async fn ask(&self, command: &Cmd) -> Result<Value, Failure> {
-        let mut connection = self.connected_in_time().await?;
-        let first_slot = SingleNodeRoutingInfo::SpecificNode(Route::new(0, SlotAddr::Master));
-        let answer = connection.route_command(command.clone(), RoutingInfo::SingleNode(first_slot)).await;
-        answer.and_then(Value::extract_error).map_err(of_sent)
-    }
-
-    async fn connected_in_time(&self) -> Result<ClusterConnection, Failure> {
-        match timeout(self.patience, self.connected()).await {
-            Ok(connected) => connected.map_err(of_unsent),
-            Err(elapsed) => Err(Failure::NotDone(std::io::Error::from(elapsed).into())),
-        }
-    }
-
-    async fn connected(&self) -> Result<ClusterConnection, RedisError> {
-        let mut current = self.current.lock().await;
-        if let Some(connection) = &*current {
-            return Ok(connection.clone());
-        }
-        let connection = self.client.get_async_connection().await?;
-        Ok(current.insert(connection).clone())
-    }
-}
-
-async fn answer_to(connection: &mut impl ConnectionLike, command: &Cmd) -> Result<Value, RedisError> {
-    connection.req_packed_command(command).await?.extract_error()
-}
-
-/// What an error of connecting means: nothing was written.
-fn of_unsent(error: RedisError) -> Failure {
-    match error.kind() {
-        ErrorKind::Io if !error.is_timeout() => Failure::NotYet(error),
-        ErrorKind::ClusterConnectionNotFound | ErrorKind::Server(ServerErrorKind::BusyLoading) => {
-            Failure::NotYet(error)
-        }
-        _ => Failure::NotDone(error),
-    }
-}
-
-/// What an error of a call means that may have been written.
-fn of_sent(error: RedisError) -> Failure {
-    use ServerErrorKind::{
-        Ask, BusyLoading, ClusterDown, CrossSlot, MasterDown, Moved, NoPerm, NoScript, ReadOnly, TryAgain,
-    };
-    match error.kind() {
-        ErrorKind::Server(NoScript) => Failure::NoScript,
-        ErrorKind::Server(Moved | Ask | TryAgain | ClusterDown | MasterDown | BusyLoading | ReadOnly)
-        | ErrorKind::ClusterConnectionNotFound => Failure::NotYet(error),
-        ErrorKind::Server(CrossSlot | NoPerm) | ErrorKind::AuthenticationFailed => Failure::NotDone(error),
-        _ if error.is_connection_refusal() => Failure::NotYet(error),
-        _ => match error.code() {
-            Some("BUSY") => Failure::Busy,
-            // A script's first write is refused, or all of them are done.
-            Some("OOM" | "MISCONF" | "NOREPLICAS" | "NOAUTH" | "WRONGPASS") => Failure::NotDone(error),
-            _ => Failure::Unknown(error),
-        },
-    }
-}
-
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::NotYet(error) | Failure::NotDone(error) => Self::unavailable(error),
-            Failure::Busy | Failure::NoScript => Self::Busy,
-            Failure::Unknown(error) => Self::outcome_unknown(error),
+        match &self.servers {
+            Servers::One(lines) => lines.send(command).await,
+            Servers::Cluster(cluster) => cluster.send(command).await,
         }
     }
 }

@@ -330,11 +330,12 @@ impl Store for RedisStore {
 
     /// Every partition's node must take writes.
     async fn ready(&self) -> Result<(), StoreError> {
-        let partitions: Vec<Partition> =
-            if self.link.is_one() { vec![FIRST] } else { Partition::all().collect() };
-        let asking = partitions
-            .into_iter()
-            .map(|partition| self.link.run(self.call(&script::READY, &[partition], Timestamp::default())));
+        let partitions: Vec<Partition> = Partition::all().collect();
+        let keys = partitions.iter().map(|partition| self.prefix.of(*partition)).collect();
+        let one_a_server = self.link.one_a_server(keys).await?;
+        let asking = one_a_server.into_iter().map(|place| {
+            self.link.run(self.call(&script::READY, &[partitions[place]], Timestamp::default()))
+        });
         try_join_all(asking).await.map(drop)
     }
 

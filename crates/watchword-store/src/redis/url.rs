@@ -1,25 +1,39 @@
 //! The URLs that name a Redis store.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
-use ::redis::{ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion};
+use ::redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use ::redis::{
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisError,
+    TlsCertificates, TlsMode,
+};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use thiserror::Error;
 
-/// Where a Redis store is: one server, or the nodes of a cluster to begin with.
+/// Where sentinels listen.
+const SENTINEL_PORT: u16 = 26_379;
+
+/// Where a Redis store is: one server, the sentinels that know which server it is, or the nodes of a cluster to begin with.
 ///
 /// | URL | names |
 /// |---|---|
 /// | `redis://HOST:PORT/DB` | one server |
-/// | `rediss://HOST:PORT/DB` | one server, over TLS |
+/// | `redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB` | the server that these sentinels know as SERVICE |
 /// | `redis+cluster://HOST:PORT,HOST:PORT` | a cluster; one node is enough to find the others |
-/// | `rediss+cluster://HOST:PORT,HOST:PORT` | a cluster, over TLS |
 ///
-/// `USER:PASSWORD@` may stand before the hosts, percent-encoded; it is never shown. `?key_prefix=NAME` may stand at the end: what all
-/// keys begin with, for installations that share a server.
+/// `rediss` in place of `redis` is over TLS, to sentinels too. `USER:PASSWORD@` may stand before the hosts, percent-encoded; it
+/// is never shown. After a `?`, with `&` between them and percent-encoded, may stand:
+///
+/// - `key_prefix=NAME`: what all keys begin with, for installations that share a server.
+/// - `ca_file=PATH`: the root certificates, in PEM, that vouch for the servers, in place of the system's.
+/// - `sentinel_username=NAME`, `sentinel_password=SECRET`: what the sentinels themselves ask for.
 #[derive(Clone)]
 pub struct RedisUrl {
     pub(super) place: Place,
     pub(super) key_prefix: Option<String>,
+    ca_file: Option<PathBuf>,
     given: String,
     shown: String,
 }
@@ -27,13 +41,43 @@ pub struct RedisUrl {
 #[derive(Clone)]
 pub(super) enum Place {
     One(Box<ConnectionInfo>),
+    Sentinels(Box<Sentinels>),
     Cluster(Vec<ConnectionInfo>),
+}
+
+/// The sentinels, and what they watch.
+#[derive(Clone)]
+pub(super) struct Sentinels {
+    /// Where they are; credentials and database are the watched server's.
+    infos: Vec<ConnectionInfo>,
+    service: String,
+    username: Option<String>,
+    password: Option<String>,
 }
 
 /// A URL that names no Redis store. The text never shows the URL, for a password may be in it.
 #[derive(Clone, Debug, Error)]
-#[error("{0}; write it like \"redis://127.0.0.1:6379/0\" or \"redis+cluster://10.0.0.1:6379,10.0.0.2:6379\"")]
+#[error(
+    "{0}; write it like \"redis://127.0.0.1:6379/0\", \"redis+sentinel://10.0.0.1:26379,10.0.0.2:26379/mymaster\" or \
+     \"redis+cluster://10.0.0.1:6379,10.0.0.2:6379\""
+)]
 pub struct RedisUrlError(String);
+
+/// What stands after the question mark.
+#[derive(Default)]
+struct Query {
+    key_prefix: Option<String>,
+    ca_file: Option<PathBuf>,
+    sentinel_username: Option<String>,
+    sentinel_password: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    One,
+    Sentinels,
+    Cluster,
+}
 
 impl RedisUrl {
     /// Reads one.
@@ -41,50 +85,206 @@ impl RedisUrl {
     /// # Errors
     /// It names no Redis store.
     pub fn parse(text: &str) -> Result<Self, RedisUrlError> {
-        let wrong = |reason: &str| RedisUrlError(reason.to_owned());
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("has no \"://\""))?;
-        let (scheme, is_cluster) = match scheme {
-            "redis" | "rediss" => (scheme, false),
-            "redis+cluster" => ("redis", true),
-            "rediss+cluster" => ("rediss", true),
+        let (protocol, kind) = match scheme {
+            "redis" | "rediss" => (scheme, Kind::One),
+            "redis+sentinel" => ("redis", Kind::Sentinels),
+            "rediss+sentinel" => ("rediss", Kind::Sentinels),
+            "redis+cluster" => ("redis", Kind::Cluster),
+            "rediss+cluster" => ("rediss", Kind::Cluster),
             _ => return Err(wrong("is none of Redis's schemes")),
         };
-        let (rest, key_prefix) = match rest.split_once('?') {
-            None => (rest, None),
-            Some((rest, query)) => (rest, Some(key_prefix_of(query).ok_or_else(|| wrong(PREFIX_ADVICE))?)),
+        let (rest, query) = match rest.split_once('?') {
+            None => (rest, Query::default()),
+            Some((rest, query)) => (rest, Query::parse(query, kind, protocol == "rediss")?),
         };
-        let (credentials, hosts) =
-            rest.rsplit_once('@').map_or(("", rest), |(before, hosts)| (before, hosts));
-        let at = if rest.contains('@') { "@" } else { "" };
+        let (credentials, hosts) = match rest.rsplit_once('@') {
+            Some((before, hosts)) => (format!("{before}@"), hosts),
+            None => (String::new(), rest),
+        };
         let node = |host: &str| {
             if host.contains('#') {
                 return Err(wrong("has a \"#\""));
             }
-            let url = format!("{scheme}://{credentials}{at}{host}");
+            let url = format!("{protocol}://{credentials}{host}");
             let info = url.into_connection_info().map_err(|error| RedisUrlError(error.to_string()))?;
             let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
             Ok(info.set_redis_settings(settings))
         };
-        let shown = |infos: &[ConnectionInfo]| {
-            infos.iter().map(|info| info.addr().to_string()).collect::<Vec<_>>().join(",")
+        let (place, path) = match kind {
+            Kind::One => (Place::One(Box::new(node(hosts)?)), String::new()),
+            Kind::Cluster => {
+                let hosts = hosts.trim_end_matches('/');
+                if hosts.contains('/') {
+                    return Err(wrong("names a database, and a cluster has only one"));
+                }
+                (Place::Cluster(hosts.split(',').map(node).collect::<Result<_, _>>()?), String::new())
+            }
+            Kind::Sentinels => {
+                let sentinels = Sentinels::parse(hosts, &query, node)?;
+                let path = format!("/{}", sentinels.service);
+                (Place::Sentinels(Box::new(sentinels)), path)
+            }
         };
-        if !is_cluster {
-            let info = node(hosts)?;
-            let shown = format!("{scheme}://{}", shown(std::slice::from_ref(&info)));
-            return Ok(Self { place: Place::One(Box::new(info)), key_prefix, given: text.to_owned(), shown });
-        }
-        let hosts = hosts.trim_end_matches('/');
-        if hosts.contains('/') {
-            return Err(wrong("names a database, and a cluster has only one"));
-        }
-        let infos = hosts.split(',').map(node).collect::<Result<Vec<_>, _>>()?;
-        let shown = format!("{scheme}+cluster://{}", shown(&infos));
-        Ok(Self { place: Place::Cluster(infos), key_prefix, given: text.to_owned(), shown })
+        let shown = format!("{scheme}://{}{path}", place.hosts());
+        let Query { key_prefix, ca_file, .. } = query;
+        Ok(Self { place, key_prefix, ca_file, given: text.to_owned(), shown })
     }
 
     pub(super) fn uses_tls(&self) -> bool {
         self.shown.starts_with("rediss")
     }
+
+    /// The root certificates that it names.
+    pub(super) fn certificates(&self) -> Result<Option<TlsCertificates>, RedisError> {
+        self.ca_file.as_deref().map(certificates_in).transpose()
+    }
+}
+
+impl Place {
+    fn hosts(&self) -> String {
+        let infos = match self {
+            Self::One(info) => std::slice::from_ref(&**info),
+            Self::Sentinels(sentinels) => &sentinels.infos,
+            Self::Cluster(infos) => infos,
+        };
+        infos.iter().map(shown).collect::<Vec<_>>().join(",")
+    }
+}
+
+impl Sentinels {
+    /// Reads `HOST:PORT,HOST:PORT/SERVICE/DB`.
+    fn parse(
+        text: &str,
+        query: &Query,
+        node: impl Fn(&str) -> Result<ConnectionInfo, RedisUrlError>,
+    ) -> Result<Self, RedisUrlError> {
+        let (hosts, path) = text.split_once('/').unwrap_or((text, ""));
+        let (service, database) = path.split_once('/').unwrap_or((path, ""));
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if service.is_empty() || !service.bytes().all(is_plain) {
+            return Err(wrong(
+                "does not say after the sentinels which service they watch, like \"/mymaster\"",
+            ));
+        }
+        let sentinel = |host: &str| {
+            let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
+            let port = if has_port { String::new() } else { format!(":{SENTINEL_PORT}") };
+            node(&format!("{host}{port}/{database}"))
+        };
+        Ok(Self {
+            infos: hosts.split(',').map(sentinel).collect::<Result<_, _>>()?,
+            service: service.to_owned(),
+            username: query.sentinel_username.clone(),
+            password: query.sentinel_password.clone(),
+        })
+    }
+
+    /// What asks them.
+    pub(super) fn client(&self, certificates: Option<TlsCertificates>) -> Result<SentinelClient, RedisError> {
+        let addresses: Vec<_> = self.infos.iter().map(|info| info.addr().clone()).collect();
+        let uses_tls = addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { .. }));
+        let mut builder = SentinelClientBuilder::new(addresses, &self.service, SentinelServerType::Master)?
+            .set_client_to_redis_protocol(ProtocolVersion::RESP3);
+        // All have the same.
+        if let Some(settings) = self.infos.first().map(ConnectionInfo::redis_settings) {
+            builder = builder.set_client_to_redis_db(settings.db());
+            if let Some(username) = settings.username() {
+                builder = builder.set_client_to_redis_username(username);
+            }
+            if let Some(password) = settings.password() {
+                builder = builder.set_client_to_redis_password(password);
+            }
+        }
+        if let Some(username) = &self.username {
+            builder = builder.set_client_to_sentinel_username(username);
+        }
+        if let Some(password) = &self.password {
+            builder = builder.set_client_to_sentinel_password(password);
+        }
+        if uses_tls {
+            builder = builder
+                .set_client_to_redis_tls_mode(TlsMode::Secure)
+                .set_client_to_sentinel_tls_mode(TlsMode::Secure);
+        }
+        if let Some(certificates) = certificates {
+            builder = builder
+                .set_client_to_redis_certificates(certificates.clone())
+                .set_client_to_sentinel_certificates(certificates);
+        }
+        builder.build()
+    }
+}
+
+impl Query {
+    fn parse(text: &str, kind: Kind, uses_tls: bool) -> Result<Self, RedisUrlError> {
+        let mut query = Self::default();
+        // Any host will do: what is read are the pairs.
+        let url = ::redis::parse_redis_url(&format!("redis://localhost?{text}"));
+        let url = url.filter(|url| url.fragment().is_none()).ok_or_else(|| wrong("has a \"#\""))?;
+        for (name, value) in url.query_pairs() {
+            let place = match &*name {
+                "key_prefix" if is_key_prefix(&value) => &mut query.key_prefix,
+                "key_prefix" => return Err(wrong(PREFIX_ADVICE)),
+                "ca_file" if uses_tls && !value.is_empty() => {
+                    query.ca_file = Some(PathBuf::from(&*value));
+                    continue;
+                }
+                "ca_file" => {
+                    return Err(wrong("has a `ca_file` that is empty, or \"redis\" in place of \"rediss\""));
+                }
+                "sentinel_username" if kind == Kind::Sentinels => &mut query.sentinel_username,
+                "sentinel_password" if kind == Kind::Sentinels => &mut query.sentinel_password,
+                _ => return Err(wrong(QUERY_ADVICE)),
+            };
+            *place = Some(value.into_owned());
+        }
+        Ok(query)
+    }
+}
+
+/// The same server, known by these root certificates.
+pub(super) fn trusting(
+    info: &ConnectionInfo,
+    certificates: Option<&TlsCertificates>,
+) -> Result<ConnectionInfo, RedisError> {
+    let Some(certificates) = certificates else { return Ok(info.clone()) };
+    Ok(Client::build_with_tls(info.clone(), certificates.clone())?.get_connection_info().clone())
+}
+
+/// A server's address, as people write it.
+pub(super) fn shown(info: &ConnectionInfo) -> String {
+    match info.addr() {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            if host.contains(':') {
+                format!("[{host}]:{port}")
+            } else {
+                format!("{host}:{port}")
+            }
+        }
+        other => other.to_string(),
+    }
+}
+
+fn certificates_in(path: &Path) -> Result<TlsCertificates, RedisError> {
+    let failed = |reason: String| {
+        let text = format!("`ca_file` {} {reason}", path.display());
+        RedisError::from(std::io::Error::other(text))
+    };
+    let unusable = |error: &dyn fmt::Display| {
+        failed(format!("can't be used: {error}; it must hold certificates in PEM"))
+    };
+    let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
+    let found: Vec<_> =
+        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| unusable(&error))?;
+    if found.is_empty() {
+        return Err(failed("holds no certificate; it must hold at least one in PEM".to_owned()));
+    }
+    Ok(TlsCertificates { client_tls: None, root_cert: Some(pem) })
+}
+
+fn wrong(reason: &str) -> RedisUrlError {
+    RedisUrlError(reason.to_owned())
 }
 
 impl PartialEq for RedisUrl {
@@ -108,51 +308,16 @@ impl fmt::Debug for RedisUrl {
     }
 }
 
-const PREFIX_ADVICE: &str = "has after its \"?\" something else than key_prefix=NAME, the name of 1 to 64 of A to Z, a to z, 0 to 9, \"-\", \"_\", \".\" and \":\"";
+const QUERY_ADVICE: &str = "has after its \"?\" something else than key_prefix=NAME, ca_file=PATH, and for sentinels sentinel_username=NAME and sentinel_password=SECRET";
+
+const PREFIX_ADVICE: &str =
+    "has a `key_prefix` that is not 1 to 64 of A to Z, a to z, 0 to 9, \"-\", \"_\", \".\" and \":\"";
 
 /// Braces would say which slot of a cluster keys are in, so only plain names are taken.
-fn key_prefix_of(query: &str) -> Option<String> {
-    let name = query.strip_prefix("key_prefix=")?;
+fn is_key_prefix(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    ((1..=64).contains(&name.len()) && name.bytes().all(is_plain)).then(|| name.to_owned())
+    (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_is_shown_by_its_hosts_alone() {
-        for (url, shown) in [
-            ("redis://127.0.0.1", "redis://127.0.0.1:6379"),
-            ("rediss://user:s3cret@db.example:6380/2", "rediss://db.example:6380"),
-            ("redis://:s3c%40ret@db.example/0", "redis://db.example:6379"),
-            ("redis+cluster://:s3cret@one:1,two:2", "redis+cluster://one:1,two:2"),
-            ("rediss+cluster://one:1/", "rediss+cluster://one:1"),
-            ("redis://:s3cret@one:1/3?key_prefix=OTP", "redis://one:1"),
-        ] {
-            let parsed = RedisUrl::parse(url).unwrap();
-            assert_eq!(parsed.to_string(), shown);
-            assert!(!format!("{parsed:?}").contains("s3c"));
-        }
-    }
-
-    #[test]
-    fn what_is_no_url_is_refused_without_being_shown() {
-        for url in [
-            "redis",
-            "redis:127.0.0.1",
-            "http://s3cret@one",
-            "redis://:s3cret@one:port",
-            "redis://:s3cret@one/name",
-            "rediss://:s3cret@one/#insecure",
-            "redis+cluster://:s3cret@one:1,two:2/3",
-            "redis+cluster://:s3cret@one:1,,two:2",
-            "redis://:s3cret@one:1?key_prefix={a}",
-            "redis://:s3cret@one:1?timeout=1",
-        ] {
-            let error = RedisUrl::parse(url).unwrap_err().to_string();
-            assert!(!error.contains("s3cret"), "{error}");
-        }
-    }
-}
+mod tests;
