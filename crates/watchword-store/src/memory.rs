@@ -34,17 +34,24 @@ use state::State;
 pub struct Memory {
     state: Mutex<State>,
     fault: Option<Fault>,
+    time: Mutex<Result<Option<Timestamp>, StoreError>>,
 }
 
 impl Memory {
     /// An empty store that does everything right.
     pub fn new(retention: Retention) -> Self {
-        Self { state: Mutex::new(State::new(retention, None)), fault: None }
+        Self { state: Mutex::new(State::new(retention, None)), fault: None, time: Mutex::new(Ok(None)) }
     }
 
     /// An empty store that does one thing wrong.
     pub fn broken(fault: Fault) -> Self {
-        Self { state: Mutex::new(State::new(Retention::default(), Some(fault))), fault: Some(fault) }
+        let state = State::new(Retention::default(), Some(fault));
+        Self { state: Mutex::new(state), fault: Some(fault), time: Mutex::new(Ok(None)) }
+    }
+
+    /// What [`Store::time`] answers from here on; at first this store has no time of its own.
+    pub fn set_time(&self, time: Result<Option<Timestamp>, StoreError>) {
+        *self.time.lock() = time;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -200,5 +207,9 @@ impl Store for Memory {
 
     async fn ready(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.time.lock().clone()
     }
 }

@@ -1,32 +1,91 @@
-//! The time of the machine: the only place that reads it.
+//! The time: the machine's, or where nodes share a store, the store's. The only place that reads the machine's clock.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+mod anchor;
+mod machine;
+mod sync;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
+use parking_lot::RwLock;
 use watchword_core::ports::Clock;
 use watchword_core::time::Timestamp;
+
+use anchor::Anchor;
+use machine::{Machine, Readings};
+pub use sync::{Anchored, SyncError, keep_anchored};
 
 /// A timer measures time while the machine is awake; so long at most does a sleeper miss that it slept, or was set forward.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(30);
 
-/// The machine's clock, save that it never goes back. When the machine's is set back, this one runs on from where it was.
-#[derive(Clone, Debug)]
-pub struct SystemClock(std::sync::Arc<Shared>);
+/// The clock of this process; all clones are the same one. It never goes back.
+///
+/// It begins as the machine's clock; when that is set back, this one runs on from where it was. Once it is
+/// [anchored](Self::anchor) it goes by a store's time and no more by the machine's, so that the nodes on one store agree,
+/// whatever their machines say. The first anchoring alone may move it back, for nothing has been served by it before.
+#[derive(Clone)]
+pub struct SystemClock(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
-    started: Instant,
-    /// Milliseconds from the epoch to `started`, by the most advanced reading so far.
-    started_at: AtomicI64,
+    machine: Box<dyn Readings>,
+    anchor: OnceLock<RwLock<Anchor>>,
+    /// There is a store to go by, and it has not said yet what time it is.
+    is_waiting: AtomicBool,
 }
 
 impl SystemClock {
     /// A clock that begins with the machine's time.
-    #[expect(clippy::disallowed_methods, reason = "the clock itself has to read the machine's")]
     pub fn new() -> Self {
-        let shared = Shared { started: Instant::now(), started_at: AtomicI64::new(wall_clock()) };
-        Self(std::sync::Arc::new(shared))
+        Self::of(Machine::new())
+    }
+
+    fn of(machine: impl Readings) -> Self {
+        Self(Arc::new(Shared {
+            machine: Box::new(machine),
+            anchor: OnceLock::new(),
+            is_waiting: false.into(),
+        }))
+    }
+
+    /// Whether it goes by a store's time.
+    pub fn is_anchored(&self) -> bool {
+        self.0.anchor.get().is_some()
+    }
+
+    /// Whether a store was asked, and none has said yet what time it is. Nothing should be served by this clock then.
+    pub fn is_waiting(&self) -> bool {
+        self.0.is_waiting.load(Ordering::Relaxed)
+    }
+
+    /// How many milliseconds the machine is ahead of the store; less than zero where it is behind. `None`: there is no store to go by.
+    pub fn machine_ahead(&self) -> Option<i64> {
+        let anchor = self.0.anchor.get()?.read();
+        let store = anchor.store_at(self.0.machine.running());
+        Some(self.0.machine.wall().saturating_sub(store.as_millis()))
+    }
+
+    /// From here on it goes by a store whose time was `store` when this process had run for `running` milliseconds.
+    fn set(&self, store: Timestamp, running: i64) {
+        let shared = &*self.0;
+        let mut is_first = false;
+        let anchor = shared.anchor.get_or_init(|| {
+            is_first = true;
+            let machine = shared.machine.now(shared.machine.running());
+            RwLock::new(Anchor::first(store, running, machine, shared.machine.running()))
+        });
+        if !is_first {
+            let mut anchor = anchor.write();
+            // Read with the lock held: no reader has seen a later time by the old anchor.
+            anchor.again(store, running, shared.machine.running());
+        }
+    }
+
+    /// How far the first anchoring moved it: what was to come before then comes so much later by the new time.
+    fn moved(&self) -> i64 {
+        self.0.anchor.get().map_or(0, |anchor| anchor.read().moved())
     }
 }
 
@@ -36,36 +95,31 @@ impl Default for SystemClock {
     }
 }
 
-/// Milliseconds since the epoch, as the machine says.
-#[expect(clippy::disallowed_methods, reason = "the clock itself has to read the machine's")]
-fn wall_clock() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
-}
-
-impl Shared {
-    /// The time when the machine's clock shows `wall` and `running` milliseconds have passed since the start.
-    fn at(&self, wall: i64, running: i64) -> Timestamp {
-        let started_at = wall.saturating_sub(running);
-        // Both parts of the sum only ever grow. Mostly nothing is new, and nothing is written that all threads read.
-        let before = match self.started_at.load(Ordering::Relaxed) {
-            before if before >= started_at => before,
-            _ => self.started_at.fetch_max(started_at, Ordering::Relaxed),
-        };
-        Timestamp::from_millis(before.max(started_at).saturating_add(running))
+impl fmt::Debug for SystemClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemClock").field("is_anchored", &self.is_anchored()).finish_non_exhaustive()
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let running = i64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        self.0.at(wall_clock(), running)
+        let machine = &*self.0.machine;
+        match self.0.anchor.get() {
+            None => machine.now(machine.running()),
+            Some(anchor) => {
+                let anchor = anchor.read();
+                anchor.at(machine.running())
+            }
+        }
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
         let clock = self.clone();
+        let moved_before = clock.moved();
         Box::pin(async move {
             loop {
+                let moved = clock.moved().saturating_sub(moved_before);
+                let at = Timestamp::from_millis(at.as_millis().saturating_add(moved));
                 let wait = clock.now().until(at);
                 if wait.is_zero() {
                     return;
@@ -78,28 +132,4 @@ impl Clock for SystemClock {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_follows_the_machine_forward_and_never_back() {
-        let clock = SystemClock::new();
-        let shared = Shared { started: clock.0.started, started_at: AtomicI64::new(1_000_000) };
-        let at = |wall, running| shared.at(wall, running).as_millis();
-        assert_eq!(at(1_000_010, 10), 1_000_010);
-        // Set forward by a minute, as after a sleep of the machine.
-        assert_eq!(at(1_060_020, 20), 1_060_020);
-        // Set back by an hour: it runs on at its own pace.
-        assert_eq!(at(-2_539_970, 30), 1_060_030);
-        assert_eq!(at(-2_538_970, 1_030), 1_061_030);
-    }
-
-    #[tokio::test]
-    async fn a_sleep_lasts_until_its_time_and_one_to_the_past_not_at_all() {
-        let clock = SystemClock::new();
-        let soon = clock.now().after(Duration::from_millis(30));
-        clock.sleep_until(soon).await;
-        assert!(clock.now() >= soon);
-        clock.sleep_until(Timestamp::default()).await;
-    }
-}
+mod tests;

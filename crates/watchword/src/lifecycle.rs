@@ -12,9 +12,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use watchword_core::error::InvalidInput;
 use watchword_core::parts::Parts;
-use watchword_core::ports::{Clock, Random};
+use watchword_core::ports::{Clock as _, Random};
 use watchword_http::server::{Certificates, Served, ServerSettings, TlsError, serve};
 
+use crate::clock::{SystemClock, keep_anchored};
 use crate::config::{Admin, Config};
 use crate::keys::{self, KeyError};
 use crate::purge;
@@ -126,8 +127,8 @@ async fn bind(setting: &'static str, address: SocketAddr) -> Result<(TcpListener
 
 /// What a server takes from the machine.
 pub struct Machine {
-    /// The time.
-    pub clock: Arc<dyn Clock>,
+    /// The time; the store's from the start on, where that is shared.
+    pub clock: Arc<SystemClock>,
     /// Randomness.
     pub random: Arc<dyn Random>,
 }
@@ -139,6 +140,7 @@ pub struct Server {
     /// All but its listeners. Routes may still be added.
     pub app: App,
     parts: Parts,
+    clock: SystemClock,
     close_store: BoxFuture<'static, ()>,
     tasks: BackgroundTasks,
     reloading: Option<(Load, Config, Signal)>,
@@ -175,24 +177,29 @@ impl Server {
             metrics.show_certificate(certificates.clone());
         }
         let OpenedStore { store, close } = wiring::open_store(config, Arc::clone(&metrics) as _)?;
+        // Before anything goes by the time. Where the store does not say, the server is not ready until it does.
+        if let Err(error) = machine.clock.anchor(&*store).await {
+            tracing::warn!(%error, "the store does not say what time it is; it is asked again");
+        }
         let keyring = keys::open(&config.keys, &*store, &*machine.random).await?;
         let store = Arc::new(WatchedStore::new(store, Arc::clone(&metrics)));
         let tasks = BackgroundTasks::default();
         let parts = Parts {
             store,
-            clock: machine.clock,
+            clock: Arc::clone(&machine.clock) as _,
             random: machine.random,
             tasks: Arc::new(tasks.clone()),
             observer: Arc::clone(&metrics) as _,
             keyring: Arc::new(keyring),
         };
         let traffic = metrics.traffic();
-        let app = App::new(config, &parts, metrics, listeners.public_address)?;
+        let app = App::new(config, &parts, &machine.clock, metrics, listeners.public_address)?;
         let max_connections = u32::try_from(config.server.max_connections).unwrap_or(u32::MAX);
         let drain_timeout = config.server.timeout + DRAIN_MARGIN;
         let settings =
             ServerSettings { max_connections, drain_timeout, tls, traffic, ..ServerSettings::default() };
-        Ok(Self { listeners, settings, app, parts, close_store: close, tasks, reloading: None })
+        let clock = SystemClock::clone(&machine.clock);
+        Ok(Self { listeners, settings, app, parts, clock, close_store: close, tasks, reloading: None })
     }
 
     /// Lets `hangup` and the admin listener have `load` read the configuration again; `config` is the one it runs by.
@@ -215,7 +222,7 @@ impl Server {
         tracing::info!(address = %self.listeners.public_address, version = env!("CARGO_PKG_VERSION"), "listening");
         started(&self.listeners);
 
-        let Self { listeners, settings, mut app, parts, close_store, tasks, reloading } = self;
+        let Self { listeners, settings, mut app, parts, clock, close_store, tasks, reloading } = self;
         let served = Served::from(app.public);
         let reloading = match reloading {
             Some((load, config, hangup)) => {
@@ -250,6 +257,8 @@ impl Server {
         let dispatching = tokio::spawn(async move { dispatcher.run().await });
         let purging = tokio::spawn(purge::run(Arc::clone(&parts.store), Arc::clone(&parts.clock)));
 
+        let anchoring = tokio::spawn(keep_anchored(clock, Arc::clone(&parts.store)));
+
         let signal = signals.next().await;
         tracing::info!(signal, "stopping: requests and messages in hand are finished first");
         app.draining.cancel();
@@ -264,6 +273,7 @@ impl Server {
                 tracing::warn!(held, "messages in hand were not finished; whoever starts next sends them");
             }
             purging.abort();
+            anchoring.abort();
             if let Some(reloading) = reloading {
                 reloading.abort();
             }

@@ -151,15 +151,14 @@ pub(super) fn run(options: Options) -> Result<(), CommandError> {
 
 fn list(options: ListOptions) -> Result<(), CommandError> {
     let site = Site::read(options.sources)?;
-    let now = site.now();
-    let query = DeliveryQuery {
+    let query = |now: Timestamp| DeliveryQuery {
         namespace: options.namespace,
         state: options.state.map(Into::into),
         from: options.since.map(|since| DeliveryId::first_at(now.before(since))),
         before: options.before,
         max: options.limit as usize,
     };
-    let found = once(find(&site, query))??;
+    let (found, now) = once(find(&site, query))??;
     if options.json {
         say(&record::list(&found));
         return Ok(());
@@ -192,7 +191,7 @@ fn row(delivery: &Delivery, now: Timestamp) -> [String; 7] {
 fn show(options: ShowOptions) -> Result<(), CommandError> {
     let site = Site::read(options.sources)?;
     let delivery = once(async {
-        let store = site.store()?;
+        let store = site.store().await?;
         let found = one(&*store, &options.id).await;
         store.close().await;
         found
@@ -208,7 +207,7 @@ fn show(options: ShowOptions) -> Result<(), CommandError> {
 fn retry(options: RetryOptions) -> Result<(), CommandError> {
     let site = Site::read(options.sources)?;
     let id = once(async {
-        let store = site.store()?;
+        let store = site.store().await?;
         let done = hasten(&*store, &options.id, site.now()).await;
         store.close().await;
         done
@@ -219,11 +218,16 @@ fn retry(options: RetryOptions) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn find(site: &Site, query: DeliveryQuery) -> Result<Vec<Delivery>, DeliveriesError> {
-    let store = site.store()?;
-    let found = store.deliveries(query).await;
+/// What is asked for, and the time by which it is told.
+async fn find(
+    site: &Site,
+    query: impl FnOnce(Timestamp) -> DeliveryQuery,
+) -> Result<(Vec<Delivery>, Timestamp), DeliveriesError> {
+    let store = site.store().await?;
+    let now = site.now();
+    let found = store.deliveries(query(now)).await;
     store.close().await;
-    Ok(found?)
+    Ok((found?, now))
 }
 
 /// The one that is meant.

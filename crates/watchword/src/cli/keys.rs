@@ -136,7 +136,7 @@ fn fingerprint(text: &str) -> Result<KeyId, &'static str> {
 }
 
 async fn list(site: &Site, as_json: bool) -> Result<(), KeysError> {
-    let store = site.store()?;
+    let store = site.store().await?;
     let now = site.now();
     let Survey { ours, known } = keys::survey(&site.config.keys, &*store).await?;
     let uses = store.key_uses(now).await?;
@@ -280,7 +280,7 @@ async fn promote_second(site: &Site, force: bool) -> Result<(), KeysError> {
         [] => return Ok(()),
     };
     if !force {
-        let store = site.store()?;
+        let store = site.store().await?;
         let known = store.keys().await;
         store.close().await;
         if !known?.contains(&second) {
@@ -314,7 +314,7 @@ async fn drop_key(site: &Site, key: KeyId, force: bool) -> Result<(), KeysError>
         }
     }
     if !force {
-        let store = site.store()?;
+        let store = site.store().await?;
         let (known, uses) = (store.keys().await, store.key_uses(site.now()).await);
         store.close().await;
         if !known?.contains(&ours[0]) {

@@ -12,7 +12,7 @@ use watchword_delivery::registry::Registry;
 use watchword_store::{SqliteOptions, SqliteStore};
 
 use super::sources::SourceOptions;
-use crate::clock::SystemClock;
+use crate::clock::{SyncError, SystemClock};
 use crate::config::{self, Config, ConfigError, StoreUrl};
 use crate::keys::KeyError;
 use crate::wiring::{OpenedStore, StoreOpenError, open_store};
@@ -46,6 +46,9 @@ pub(super) enum SiteError {
     /// The keys can't be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// It does not say what time it is.
+    #[error("the store's time is not known: {0}")]
+    Time(#[from] SyncError),
     /// It does not do what is asked.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -68,10 +71,12 @@ impl Site {
         }
     }
 
-    /// Opens the store beside the server that may be running on it. Close it in the end.
-    pub(super) fn store(&self) -> Result<SiteStore, SiteError> {
-        if let StoreUrl::Redis(_) = &self.config.store.url {
-            let OpenedStore { store, close } = open_store(&self.config, Arc::new(Silent))?;
+    /// Opens the store beside the server that may be running on it; from here on the time is that of its servers. Close it
+    /// in the end.
+    pub(super) async fn store(&self) -> Result<SiteStore, SiteError> {
+        if let StoreUrl::Redis(_) | StoreUrl::Postgres(_) = &self.config.store.url {
+            let OpenedStore { store, close, .. } = open_store(&self.config, Arc::new(Silent))?;
+            self.clock.anchor(&*store).await?;
             return Ok(SiteStore { store, close });
         }
         let path = self.store_path()?;

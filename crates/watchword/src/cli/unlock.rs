@@ -97,7 +97,7 @@ fn namespace(given: Option<Namespace>, config: &Config) -> Result<Namespace, Unl
 }
 
 async fn unlock(site: &Site, namespace: &Namespace, target: &Address) -> Result<bool, UnlockError> {
-    let store = site.store()?;
+    let store = site.store().await?;
     let keyring = keys::open_existing(&site.config.keys, &*store).await.map_err(SiteError::from)?;
     let parts = Parts {
         store: Arc::clone(&store.store),
