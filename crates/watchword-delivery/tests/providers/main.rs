@@ -6,6 +6,7 @@
     reason = "the tests' own servers fail the test"
 )]
 
+mod discard;
 mod http_presets;
 mod http_provider;
 mod http_replies;
@@ -15,10 +16,15 @@ mod inbox;
 mod kaleyra;
 mod pinpoint_sms;
 mod probe;
+mod queue;
+mod queue_chain;
 mod raw_server;
 mod receiver;
 mod registry;
 mod sample;
+mod telegram;
+mod telegram_answers;
+mod telegram_bot;
 mod webhook_answers;
 mod webhook_failures;
 mod webhook_redirects;

@@ -74,6 +74,33 @@ async fn html_arrives_with_its_text() {
 }
 
 #[tokio::test]
+async fn html_arrives_with_the_text_that_the_caller_brought() {
+    let mut sample = sample();
+    sample.message.format = BodyFormat::Html;
+    "<p>Your code: <b>314159</b></p>".clone_into(&mut sample.message.body);
+    for (plain, expected) in [
+        (Some("Код 314159\n.\nкратко <b>"), "Код 314159\n.\nкратко <b>"),
+        // Blank is as good as none.
+        (Some(" \n"), "Your code: 314159"),
+        (None, "Your code: 314159"),
+    ] {
+        sample.message.plain = plain.map(str::to_owned);
+        let mail = arrived(&sample).await;
+        assert_eq!(written(&mail["text"]), expected);
+        assert_eq!(written(&mail["html"]), "<p>Your code: <b>314159</b></p>");
+        assert!(header(&mail, "content-type")[0].starts_with("multipart/alternative;"));
+    }
+    // Beside a text there is no other.
+    sample.message.format = BodyFormat::Text;
+    sample.message.plain = Some("unused".to_owned());
+    let mail = arrived(&sample).await;
+    assert_eq!(
+        (written(&mail["text"]).as_str(), &mail["html"]),
+        ("<p>Your code: <b>314159</b></p>", &Value::Null)
+    );
+}
+
+#[tokio::test]
 async fn every_try_is_the_same_mail() {
     let server = MailServer::open();
     let provider = server.provider();
