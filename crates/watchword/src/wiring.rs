@@ -32,7 +32,9 @@ use watchword_http::dialects::otpgateway::{
 use watchword_http::front::{Front, FrontSettings, Limits};
 use watchword_http::health::{self, Probes};
 use watchword_http::server::Served;
-use watchword_store::{OpenError, RedisOpenError, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
+use watchword_store::{
+    Announcing, OpenError, RedisOpenError, RedisOptions, RedisStore, SqliteOptions, SqliteStore,
+};
 
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfiguredProvider, MessageTemplates, StoreUrl};
@@ -74,7 +76,11 @@ pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<Opened
             Ok(OpenedStore { store, close: Box::pin(async move { closing.close().await }) })
         }
         StoreUrl::Redis(url) => {
-            let store = RedisStore::open(url, RedisOptions { observer, ..RedisOptions::default() })?;
+            let announcing = config.store.publish_key.as_ref();
+            let announcing =
+                announcing.map(|key| Announcing { channel: key.0.clone(), words: otpgateway::EVENTS });
+            let store =
+                RedisStore::open(url, RedisOptions { observer, announcing, ..RedisOptions::default() })?;
             // Nothing of it waits in this process.
             Ok(OpenedStore { store: Arc::new(store), close: Box::pin(std::future::ready(())) })
         }

@@ -59,7 +59,7 @@ pub use sections::{Admin, Guess, Log, Otp, RetentionSection, Server, Store, Tele
 pub use show::{ShownSetting, show};
 pub use tree::Origin;
 use value::NamespaceName;
-pub use value::{Dialect, ListenAddress, LogFormat, LogLevel, ProxyNetwork, RootUrl, StoreUrl};
+pub use value::{Dialect, ListenAddress, LogFormat, LogLevel, ProxyNetwork, PublishKey, RootUrl, StoreUrl};
 
 /// Every setting with its default and what it is for: the reference for operators.
 pub const REFERENCE: &str = include_str!("default.toml");
@@ -227,6 +227,7 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
         let origin = root.nearest(&["server", "tls"]).origin.clone();
         found.push(Problem::new(origin, "server.tls".to_owned(), error.to_string()));
     }
+    publish_key(&sections.store, &layers, &mut warnings, found);
     let keys = key_source(&sections, &layers, &mut warnings, found);
     let (Some(keys), true) = (keys, problems.is_empty()) else {
         layers.problems = problems;
@@ -365,6 +366,23 @@ fn routes(
         }
     }
     routes
+}
+
+/// Only Redis publishes. Where another store was put in the place of the original's Redis, that is no mistake.
+fn publish_key(store: &Store, layers: &Layers, warnings: &mut Vec<String>, problems: &mut Vec<Problem>) {
+    let is_told = problems.iter().any(|problem| problem.is_in("store"));
+    if store.publish_key.is_none() || matches!(store.url, StoreUrl::Redis(_)) || is_told {
+        return;
+    }
+    let path = ["store", "publish_key"];
+    let problem =
+        |text: &str| Problem::new(layers.root.nearest(&path).origin.clone(), dotted(&path), text.to_owned());
+    if layers.original.is_some() {
+        let warning = problem("has no effect: only a store in Redis publishes");
+        warnings.push(layers.renames.apply(warning).to_string());
+    } else {
+        problems.push(problem("only a store in Redis publishes: leave it out, or set store.url to one"));
+    }
 }
 
 fn key_source(

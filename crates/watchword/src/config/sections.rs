@@ -13,9 +13,9 @@ use watchword_delivery::settings::Secret;
 use watchword_http::dialects::otpgateway::PageSettings;
 
 use super::value::{
-    Dialect, ListenAddress, LogFormat, LogLevel, NamespaceName, Picture, ProviderName, ProxyNetwork, RootUrl,
-    RouteKey, Site, StoreUrl, at_once, cool_down, duration, lifetime, limit, per_mille, per_minute, secret,
-    timeout,
+    Dialect, ListenAddress, LogFormat, LogLevel, NamespaceName, Picture, ProviderName, ProxyNetwork,
+    PublishKey, RootUrl, RouteKey, Site, StoreUrl, at_once, cool_down, duration, lifetime, limit, per_mille,
+    per_minute, secret, timeout,
 };
 
 /// All sections as they are read.
@@ -126,11 +126,13 @@ impl Admin {
 pub struct Store {
     /// Which store, and where.
     pub url: StoreUrl,
+    /// The channel of Redis that tells of checks; `None`: nobody is told.
+    pub publish_key: Option<PublishKey>,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { url: StoreUrl::Sqlite("watchword.db".into()) }
+        Self { url: StoreUrl::Sqlite("watchword.db".into()), publish_key: None }
     }
 }
 

@@ -167,6 +167,15 @@ from_text!(StoreUrl, "a store's URL, like \"sqlite:watchword.db\"", |text| {
     }
 });
 
+/// The name of a channel that Redis publishes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishKey(pub String);
+
+from_text!(PublishKey, "the name of a channel, like \"otp-events\"", |text| match text {
+    "" => Err("must be the name of a channel, like \"otp-events\""),
+    name => Ok(Self(name.to_owned())),
+});
+
 /// A filter for the log: a level, or levels by module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLevel(String);

@@ -9,6 +9,7 @@ mod contrib;
 mod deliveries;
 mod dev;
 mod doctor;
+mod events;
 mod failures;
 mod inbox;
 mod init;

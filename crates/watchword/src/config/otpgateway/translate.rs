@@ -121,7 +121,7 @@ fn store(mut store: Section, out: &mut Translated) {
         out.warn(&origin, &redis.key("user"), "has no effect, and never had one; the setting is `username`");
     }
     if let Some(key) = redis.text("publish_key", out) {
-        out.warn(&key.origin, &redis.key("publish_key"), "nothing is published in this version");
+        out.put(&["store", "publish_key"], &redis.key("publish_key"), key.node());
     }
     if let Some((_, origin)) = redis.milliseconds("timeout", out) {
         out.warn(&origin, &redis.key("timeout"), "has no effect: Redis is given 5 s for an answer");

@@ -91,6 +91,8 @@ fn values_that_can_not_work_are_refused() {
         ("[store]\nurl = \"watchword.db\"", "store.url: must begin with the kind of store"),
         ("[store]\nurl = \"sqlite:\"", "store.url: must name a file"),
         ("[store]\nurl = \"mysql:x\"", "store.url: there is no store of the kind `mysql:`"),
+        ("[store]\npublish_key = \"\"", "store.publish_key: must be the name of a channel"),
+        ("[store]\npublish_key = \"otp\"", "store.publish_key: only a store in Redis publishes"),
         (
             "[log]\nformat = \"jason\"",
             "log.format: must be one of `auto`, `text`, `json`; did you mean `json`?",

@@ -113,6 +113,21 @@ fn their_redis_is_the_store_and_without_a_key_it_keeps_one_under_their_secrets()
 }
 
 #[test]
+fn its_redis_tells_of_checks_where_it_did_and_another_store_can_not() {
+    let config =
+        read(&[&SHIPPED.replace("publish_key = \"\"", "publish_key = \"otp events\"")], &[]).unwrap();
+    assert_eq!(config.store.publish_key.map(|key| key.0).as_deref(), Some("otp events"));
+    assert!(!config.warnings.iter().any(|warning| warning.contains("publish_key")), "{:?}", config.warnings);
+    assert_eq!(read(&[SHIPPED], &[]).unwrap().store.publish_key, None);
+
+    let elsewhere = format!("{THEIRS}[store.redis]\nhost = \"localhost\"\npublish_key = \"otp\"\n");
+    assert_eq!(
+        read(&[&elsewhere], &[STORE]).unwrap().warnings,
+        ["config.toml:10: store.redis.publish_key: has no effect: only a store in Redis publishes"]
+    );
+}
+
+#[test]
 fn without_a_store_it_says_which_setting_is_meant_and_what_to_do() {
     let todo = "names no server: set `host`, or WATCHWORD_STORE=sqlite:PATH, and the state is kept in that file, on \
                 this machine";
