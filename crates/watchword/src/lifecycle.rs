@@ -176,7 +176,8 @@ impl Server {
             warning.iter().for_each(|warning| tracing::warn!("{warning}"));
             metrics.show_certificate(certificates.clone());
         }
-        let OpenedStore { store, close } = wiring::open_store(config, Arc::clone(&metrics) as _)?;
+        let OpenedStore { store, prepare, close } = wiring::open_store(config, Arc::clone(&metrics) as _)?;
+        prepare.await?;
         // Before anything goes by the time. Where the store does not say, the server is not ready until it does.
         if let Err(error) = machine.clock.anchor(&*store).await {
             tracing::warn!(%error, "the store does not say what time it is; it is asked again");

@@ -29,15 +29,17 @@ use watchword_delivery::registry::ProviderSettings;
 use watchword_http::dialects::otpgateway::{
     self, Access, AddressRule, BuiltIn, Compose, OtpgatewaySettings, PageSettings, ProviderProfile, Templated,
 };
+use watchword_http::dialects::perfumer::{self, BasicAuth, ChannelRoutes, PerfumerSettings, WebhookSettings};
 use watchword_http::front::{Front, FrontSettings, Limits};
 use watchword_http::health::{self, Probes};
 use watchword_http::server::Served;
 use watchword_store::{
-    Announcing, OpenError, RedisOpenError, RedisOptions, RedisStore, SqliteOptions, SqliteStore,
+    Announcing, OpenError, PostgresOpenError, PostgresOptions, PostgresStore, RedisOpenError, RedisOptions,
+    RedisStore, SqliteOptions, SqliteStore,
 };
 
 use crate::clock::SystemClock;
-use crate::config::{Config, ConfiguredProvider, MessageTemplates, StoreUrl};
+use crate::config::{Config, ConfiguredProvider, Dialect, MessageTemplates, Perfumer, StoreUrl};
 use crate::telemetry::exposition::Exposition;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::provider::traced;
@@ -47,6 +49,8 @@ use crate::telemetry::traces;
 pub struct OpenedStore {
     /// As the domain uses it.
     pub store: Arc<dyn Store>,
+    /// Waits for its server and brings what is there to what this version needs. A server does so before it uses the store.
+    pub prepare: BoxFuture<'static, Result<(), StoreOpenError>>,
     /// Finishes what is under way. Operations fail from then on.
     pub close: BoxFuture<'static, ()>,
 }
@@ -60,6 +64,9 @@ pub enum StoreOpenError {
     /// A shared one.
     #[error(transparent)]
     Redis(#[from] RedisOpenError),
+    /// A shared one.
+    #[error(transparent)]
+    Postgres(#[from] PostgresOpenError),
 }
 
 /// Opens the store that the configuration names.
@@ -73,7 +80,8 @@ pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<Opened
             let options = SqliteOptions { retention, observer, ..SqliteOptions::default() };
             let store = Arc::new(SqliteStore::open(path, options)?);
             let closing = Arc::clone(&store);
-            Ok(OpenedStore { store, close: Box::pin(async move { closing.close().await }) })
+            let close = Box::pin(async move { closing.close().await });
+            Ok(OpenedStore { store, prepare: Box::pin(std::future::ready(Ok(()))), close })
         }
         StoreUrl::Redis(url) => {
             let announcing = config.store.publish_key.as_ref();
@@ -82,7 +90,15 @@ pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<Opened
             let store =
                 RedisStore::open(url, RedisOptions { observer, announcing, ..RedisOptions::default() })?;
             // Nothing of it waits in this process.
-            Ok(OpenedStore { store: Arc::new(store), close: Box::pin(std::future::ready(())) })
+            let close = Box::pin(std::future::ready(()));
+            Ok(OpenedStore { store: Arc::new(store), prepare: Box::pin(std::future::ready(Ok(()))), close })
+        }
+        StoreUrl::Postgres(url) => {
+            let options = PostgresOptions { retention, observer, ..PostgresOptions::default() };
+            let store = Arc::new(PostgresStore::open(url, options)?);
+            let preparing = Arc::clone(&store);
+            let prepare = Box::pin(async move { Ok(preparing.prepare().await?) });
+            Ok(OpenedStore { store, prepare, close: Box::pin(std::future::ready(())) })
         }
     }
 }
@@ -166,8 +182,15 @@ impl Rewiring {
     fn public(&self, config: &Config) -> Result<(Router, Engine), InvalidInput> {
         let settings = EngineSettings { guess: config.guess.rule(), lookup: config.guess.lookup_rule() };
         let engine = Engine::new(self.parts.clone(), self.dispatcher.clone(), settings);
-        let settings = Arc::new(otpgateway_settings(config, self.listen)?);
-        Ok((otpgateway::router(engine.clone(), settings, self.front.clone()), engine))
+        let front = self.front.clone();
+        let router = match config.server.dialect {
+            Dialect::Otpgateway => {
+                let settings = Arc::new(otpgateway_settings(config, self.listen)?);
+                otpgateway::router(engine.clone(), settings, front)
+            }
+            Dialect::Perfumer => perfumer::router(engine.clone(), Arc::new(perfumer_settings(config)), front),
+        };
+        Ok((router, engine))
     }
 
     /// Counts a reload of the configuration: taken up, or refused for its mistakes.
@@ -283,6 +306,33 @@ fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<Otpgateway
     })
 }
 
+/// What the dialect perfumer is told. A channel goes by the route of its name.
+pub(crate) fn perfumer_settings(config: &Config) -> PerfumerSettings {
+    let Perfumer { username, password, webhook, .. } = &config.perfumer;
+    let default = PerfumerSettings::default();
+    let route = |name: &str| config.routes.keys().find(|route| route.as_str() == name).cloned();
+    let basic_auth = username.clone().zip(password.as_ref());
+    PerfumerSettings {
+        namespace: config.perfumer.namespace().cloned().unwrap_or(default.namespace),
+        basic_auth: basic_auth
+            .map(|(username, password)| BasicAuth { username, password: password.expose().to_owned() }),
+        routes: ChannelRoutes {
+            sms: route("sms"),
+            call: route("call"),
+            email: route("email"),
+            telegram: route("telegram"),
+        },
+        webhook: WebhookSettings {
+            secret: webhook.secret.as_ref().map(|secret| secret.expose().to_owned()),
+            groups: webhook.groups,
+            digits: webhook.digits,
+            lifetime: webhook.lifetime,
+            text: webhook.text.clone(),
+        },
+        server_timeout: config.server.timeout,
+    }
+}
+
 /// Words the messages of a provider. The configuration has tried its templates: `None` does not come.
 fn composer(messages: Option<&MessageTemplates>, settings: &ProviderSettings) -> Option<Arc<dyn Compose>> {
     let format = match settings {
@@ -299,8 +349,7 @@ fn composer(messages: Option<&MessageTemplates>, settings: &ProviderSettings) ->
         | ProviderSettings::Inbox(_) => BodyFormat::Text,
     };
     // What sends to Telegram behind Queue leaves previews on: Telegram would open the link, which holds the passcode.
-    let is_previewed =
-        matches!(settings, ProviderSettings::Queue(queue) if queue.sends == Sends::Telegram);
+    let is_previewed = matches!(settings, ProviderSettings::Queue(queue) if queue.sends == Sends::Telegram);
     let link = address_rule(settings) != AddressRule::Phone && !is_previewed;
     let built_in = BuiltIn { subject: None, link, format };
     let subject = messages.and_then(|messages| messages.subject.as_deref());

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use toml::Table;
 
 use super::otpgateway::{self, Theirs};
+use super::problem::Problem;
 use super::translated::Translated;
 use super::tree::{Node, Value};
 use super::{ConfigError, Original, perfumer};
 
 /// The sections in the order in which people read them; others come after.
-const ORDER: [&str; 7] = ["server", "namespaces", "providers", "store", "otp", "pages", "log"];
+const ORDER: [&str; 8] = ["server", "namespaces", "perfumer", "providers", "store", "otp", "pages", "log"];
 
 const HEAD: &str = "\
 # What the other product's configuration says, in Watchword's words: `watchword config check --config THIS_FILE`, and then
@@ -56,7 +57,7 @@ pub fn import(
     }
     let mut remarks = warnings;
     match root.get(&["store", "url"]) {
-        None => remarks.push(without_store.to_string()),
+        None => remarks.extend(without_store.iter().map(Problem::to_string)),
         Some(Node { value: Value::Text(url), .. }) if url.starts_with("sqlite:") => {}
         Some(_) => remarks.push(KEY_NEEDED.to_owned()),
     }

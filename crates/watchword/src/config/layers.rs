@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use watchword_delivery::settings::Secret;
+
 use super::environment::Environment;
 use super::otpgateway::{self, Theirs};
 use super::problem::Problem;
@@ -22,6 +24,8 @@ pub(super) struct Layers {
     pub(super) original: Option<Original>,
     /// What the settings are called there.
     pub(super) renames: Renames,
+    /// The secret that servers in its place have in common, where it is no setting of ours.
+    pub(super) secret: Option<Secret>,
     /// The files that were read.
     pub(super) files: Vec<PathBuf>,
     /// What is wrong already.
@@ -47,6 +51,7 @@ impl Layers {
             root: Node::table(Origin::BuiltIn),
             original,
             renames: Renames::default(),
+            secret: None,
             files: Vec::new(),
             problems: Vec::new(),
             warnings: environment.warnings.clone(),
@@ -67,7 +72,7 @@ impl Layers {
                         perfumer::translate(&variables, &mut problems)
                     }
                 };
-                without_store = Some(layers.adopt(translated));
+                without_store = layers.adopt(translated);
                 layers.environment.config.iter().map(PathBuf::from).collect()
             }
             None => files_to_read(files, no_usual_file, &layers.environment),
@@ -98,9 +103,10 @@ impl Layers {
     }
 
     /// Takes over what the original's configuration says; gives back what is wrong where nobody says where the state is kept.
-    fn adopt(&mut self, translated: Translated) -> Problem {
+    fn adopt(&mut self, translated: Translated) -> Option<Problem> {
         self.root.merge(translated.root);
         self.renames = translated.renames;
+        self.secret = translated.secret;
         self.problems.extend(translated.problems);
         self.warnings.extend(translated.warnings);
         translated.without_store

@@ -55,7 +55,9 @@ pub use import::import;
 pub use messages::{BodyTemplate, MessageTemplates};
 pub use pages::PagesConfig;
 pub use problem::{ConfigError, Problem};
-pub use sections::{Admin, Guess, Log, Otp, RetentionSection, Server, Store, Telemetry, Tls};
+pub use sections::{
+    Admin, Guess, Log, Otp, Perfumer, RetentionSection, Server, Store, Telemetry, Tls, Webhook,
+};
 pub use show::{ShownSetting, show};
 pub use tree::Origin;
 use value::NamespaceName;
@@ -123,11 +125,13 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// What holds where a request does not say it.
     pub otp: Otp,
+    /// What holds where the dialect is perfumer.
+    pub perfumer: Perfumer,
     /// What people see.
     pub pages: PagesConfig,
     /// The sites that may frame the pages of a namespace; any may frame those of one that is not here.
     pub frame_ancestors: BTreeMap<Namespace, Vec<FrameAncestor>>,
-    /// Who may call, at least one.
+    /// Who may call: at least one, where the dialect asks for names.
     pub namespaces: BTreeMap<Namespace, Secret>,
     /// Who carries messages, at least one.
     pub providers: BTreeMap<ProviderId, ConfiguredProvider>,
@@ -227,6 +231,8 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
         let origin = root.nearest(&["server", "tls"]).origin.clone();
         found.push(Problem::new(origin, "server.tls".to_owned(), error.to_string()));
     }
+    perfumer_access(&sections, root, found);
+    warnings.extend(unserved_channels(sections.server.dialect, &routes));
     publish_key(&sections.store, &layers, &mut warnings, found);
     let keys = key_source(&sections, &layers, &mut warnings, found);
     let (Some(keys), true) = (keys, problems.is_empty()) else {
@@ -244,6 +250,7 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
         log: sections.log,
         telemetry: sections.telemetry,
         otp: sections.otp,
+        perfumer: sections.perfumer,
         pages,
         frame_ancestors,
         namespaces,
@@ -368,6 +375,38 @@ fn routes(
     routes
 }
 
+/// What an operator of perfumer should know about channels that nothing carries.
+fn unserved_channels(dialect: Dialect, routes: &BTreeMap<RouteName, Vec<ProviderId>>) -> Option<String> {
+    let is_carried = |name: &str| routes.keys().any(|route| route.as_str() == name);
+    let names: Vec<_> =
+        ["sms", "call", "email", "telegram"].into_iter().filter(|name| !is_carried(name)).collect();
+    let (last, others) = names.split_last().filter(|_| dialect == Dialect::Perfumer)?;
+    let named =
+        if others.is_empty() { (*last).to_owned() } else { format!("{} or {last}", others.join(", ")) };
+    Some(format!("no route and no provider is named {named}: what is sent there is refused"))
+}
+
+/// BasicAuth takes both or neither, and a user name without a colon (RFC 7617, section 2).
+fn perfumer_access(sections: &Sections, root: &Node, problems: &mut Vec<Problem>) {
+    let Perfumer { username, password, .. } = &sections.perfumer;
+    let mut wrong = |key: &str, text: &str| {
+        let path = ["perfumer", key];
+        // What was left out because of a mistake is not missing as well.
+        if !problems.iter().any(|problem| problem.is_in("perfumer")) {
+            problems.push(Problem::new(root.nearest(&path).origin.clone(), dotted(&path), text.to_owned()));
+        }
+    };
+    match (username, password) {
+        (None, Some(_)) => wrong("password", "is set without `username`: set both, or neither"),
+        (Some(_), None) => wrong("username", "is set without `password`: set both, or neither"),
+        (Some(name), Some(_)) if name.is_empty() => wrong("username", "must not be empty"),
+        (Some(name), Some(_)) if name.contains(':') => {
+            wrong("username", "can't have a colon, as a user name of BasicAuth")
+        }
+        _ => {}
+    }
+}
+
 /// Only Redis publishes. Where another store was put in the place of the original's Redis, that is no mistake.
 fn publish_key(store: &Store, layers: &Layers, warnings: &mut Vec<String>, problems: &mut Vec<Problem>) {
     let is_told = problems.iter().any(|problem| problem.is_in("store"));
@@ -395,21 +434,21 @@ fn key_source(
         return match (sections.keys.file.as_deref(), &sections.store.url) {
             (Some(file), _) => Some(KeySource::File(absolute(file))),
             (None, StoreUrl::Sqlite(store)) => Some(KeySource::File(key_file_of(store))),
-            (None, StoreUrl::Redis(_)) if layers.original.is_some() => {
-                warnings.push(
-                    "WATCHWORD_KEY is not set, so the store keeps a data key under the secrets in [auth]: set one, \
-                     made with `openssl rand -hex 32`, on every node"
-                        .to_owned(),
-                );
-                let secrets = sections.namespaces.values().map(|namespace| namespace.secret.clone());
-                Some(KeySource::Wrapped(secrets.collect()))
-            }
-            (None, StoreUrl::Redis(_)) => {
-                let text = "a shared store needs the same keys on every node: set WATCHWORD_KEY, made with \
-                            `openssl rand -hex 32`, or keys.file";
-                problems.push(Problem::new(Origin::BuiltIn, "keys".to_owned(), text.to_owned()));
-                None
-            }
+            (None, StoreUrl::Redis(_) | StoreUrl::Postgres(_)) => match original_secrets(sections, layers) {
+                Some((secrets, named)) => {
+                    warnings.push(format!(
+                        "WATCHWORD_KEY is not set, so the store keeps a data key under {named}: set one, made with \
+                         `openssl rand -hex 32`, on every node"
+                    ));
+                    Some(KeySource::Wrapped(secrets))
+                }
+                None => {
+                    let text = "a shared store needs the same keys on every node: set WATCHWORD_KEY, made with \
+                                `openssl rand -hex 32`, or keys.file";
+                    problems.push(Problem::new(Origin::BuiltIn, "keys".to_owned(), text.to_owned()));
+                    None
+                }
+            },
         };
     };
     if sections.keys.file.is_some() {
@@ -421,6 +460,20 @@ fn key_source(
             let origin = Origin::Environment("WATCHWORD_KEY".into());
             problems.push(Problem::new(origin, String::new(), error.to_string()));
             None
+        }
+    }
+}
+
+/// The original's own secrets, under which a shared store may keep a data key, and what they are called there.
+fn original_secrets(sections: &Sections, layers: &Layers) -> Option<(Vec<Secret>, &'static str)> {
+    match layers.original? {
+        Original::Otpgateway => {
+            let secrets = sections.namespaces.values().map(|namespace| namespace.secret.clone());
+            Some((secrets.collect(), "the secrets in [auth]"))
+        }
+        Original::Perfumer => {
+            let password = layers.secret.clone()?;
+            Some((vec![password], "PG_PASSWORD"))
         }
     }
 }

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use watchword_delivery::settings::Secret;
+
 use super::environment::is_service_link;
 use super::otpgateway;
 use super::problem::{Problem, nearest};
@@ -224,15 +226,17 @@ fn store(variables: &Variables, out: &mut Translated) {
     if let Some(real) = variables.get("PG_REAL_HOST") {
         url.push_str(&format!("&real_host={}", encoded(real)));
     }
+    out.secret = Some(Secret::from(password));
     put(out, &["store", "url"], origin("PG_HOST"), &url);
 }
 
-fn without_store(variables: &Variables) -> Problem {
+/// What is wrong where nobody says where the state is kept; nothing, where what was said is wrong in another way.
+fn without_store(variables: &Variables) -> Option<Problem> {
     let missing: Vec<&str> = DATABASE.into_iter().filter(|name| variables.get(name).is_none()).collect();
     let text = format!(
         "no database is named: set {} as Perfumer OTP has them, or WATCHWORD_STORE=sqlite:PATH, and the state is kept in \
          that file, on this machine",
         missing.join(", ")
     );
-    Problem::new(Origin::BuiltIn, String::new(), text)
+    (!missing.is_empty()).then(|| Problem::new(Origin::BuiltIn, String::new(), text))
 }

@@ -79,6 +79,8 @@ impl ConfigError {
     /// In the order in which a person finds them in the files. Must not be empty.
     pub(super) fn new(mut problems: Vec<Problem>) -> Self {
         problems.sort();
+        // One value of an original's may stand for several settings of ours.
+        problems.dedup();
         Self(problems)
     }
 

@@ -1,5 +1,7 @@
 //! What can be set, section by section. `default.toml` says the same to people; a test holds the two together.
 
+mod perfumer;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -18,6 +20,8 @@ use super::value::{
     per_minute, secret, timeout,
 };
 
+pub use perfumer::{Perfumer, Webhook};
+
 /// All sections as they are read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -32,6 +36,7 @@ pub(super) struct Sections {
     pub(super) telemetry: Telemetry,
     pub(super) otp: Otp,
     pub(super) pages: PagesSection,
+    pub(super) perfumer: Perfumer,
     pub(super) namespaces: BTreeMap<NamespaceName, NamespaceSection>,
     /// Read apart: what can be set depends on the kind.
     pub(super) providers: BTreeMap<ProviderName, IgnoredAny>,

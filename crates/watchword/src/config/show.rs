@@ -97,6 +97,7 @@ fn is_plain(path: &[&str], value: &Value) -> bool {
             PLAIN.contains(key) || matches!(value, Value::Boolean(_) | Value::Supplied(_))
         }
         ["providers", ..] => false,
+        ["perfumer", .., "username" | "password" | "secret"] => false,
         _ => true,
     }
 }

@@ -1,5 +1,7 @@
 //! A configuration of another product, put into our words: what that makes, whoever's it was.
 
+use watchword_delivery::settings::Secret;
+
 use super::problem::{Problem, dotted};
 use super::tree::{Node, Origin};
 
@@ -14,18 +16,21 @@ pub(super) struct Translated {
     /// What has no effect, and other things to know.
     pub(super) warnings: Vec<String>,
     /// What is wrong if nobody else says where the state is kept.
-    pub(super) without_store: Problem,
+    pub(super) without_store: Option<Problem>,
+    /// The secret that servers in its place have in common, where it is no setting of ours.
+    pub(super) secret: Option<Secret>,
 }
 
 impl Translated {
     /// Nothing yet.
-    pub(super) fn new(without_store: Problem) -> Self {
+    pub(super) fn new(without_store: Option<Problem>) -> Self {
         Self {
             root: Node::table(Origin::BuiltIn),
             renames: Renames::default(),
             problems: Vec::new(),
             warnings: Vec::new(),
             without_store,
+            secret: None,
         }
     }
 

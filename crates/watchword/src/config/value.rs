@@ -13,7 +13,7 @@ use watchword_core::namespace::Namespace;
 use watchword_core::verification::RouteName;
 use watchword_delivery::settings::{Secret, parse_duration};
 use watchword_http::pages::{FrameAncestor, ImageUrl};
-use watchword_store::RedisUrl;
+use watchword_store::{PostgresUrl, RedisUrl};
 
 /// Reads a text and lets `parse` say what is wrong with it.
 fn text<'de, D: Deserializer<'de>, T, E: fmt::Display>(
@@ -129,8 +129,10 @@ from_text!(ProxyNetwork, "an IP address or a network, like \"10.0.0.0/8\"", |tex
 pub enum StoreUrl {
     /// The embedded one, in this file.
     Sqlite(PathBuf),
-    /// A shared one.
+    /// A shared one, in Redis.
     Redis(Box<RedisUrl>),
+    /// A shared one, in PostgreSQL.
+    Postgres(Box<PostgresUrl>),
 }
 
 impl fmt::Display for StoreUrl {
@@ -138,12 +140,14 @@ impl fmt::Display for StoreUrl {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Redis(url) => url.fmt(f),
+            Self::Postgres(url) => url.fmt(f),
         }
     }
 }
 
 from_text!(StoreUrl, "a store's URL, like \"sqlite:watchword.db\"", |text| {
-    let known = "write it like \"sqlite:watchword.db\" or \"sqlite:/var/lib/watchword/watchword.db\"";
+    let known = "write it like \"sqlite:watchword.db\", \"postgres://user:password@127.0.0.1:5432/database\" or \
+                 \"redis://127.0.0.1:6379\"";
     let Some((scheme, rest)) = text.split_once(':') else {
         return Err(format!("must begin with the kind of store; {known}"));
     };
@@ -159,9 +163,9 @@ from_text!(StoreUrl, "a store's URL, like \"sqlite:watchword.db\"", |text| {
         "redis" | "rediss" | "redis+cluster" | "rediss+cluster" => {
             RedisUrl::parse(text).map(|url| Self::Redis(Box::new(url))).map_err(|error| error.to_string())
         }
-        "postgres" | "postgresql" | "redis+sentinel" => Err(format!(
-            "stores of the kind `{scheme}:` are not there yet; this version has `sqlite:` and `redis:`; {known}"
-        )),
+        "postgres" | "postgresql" => PostgresUrl::parse(text)
+            .map(|url| Self::Postgres(Box::new(url)))
+            .map_err(|error| error.to_string()),
         // The text after the scheme may hold a password.
         _ => Err(format!("there is no store of the kind `{scheme}:`; {known}")),
     }
@@ -322,4 +326,14 @@ pub(super) fn per_mille<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u3
 /// So many in a minute; 0 is no limit.
 pub(super) fn per_minute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     whole(deserializer, 0..=1_000_000).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// Digits of a passcode that must differ from all others that are good: fewer run out, more nobody types.
+pub(super) fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    whole(deserializer, 4..=12).map(|number| usize::try_from(number).unwrap_or(12))
+}
+
+/// As [`secret`], for what may be left out.
+pub(super) fn secret_if_set<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    secret(deserializer).map(Some)
 }

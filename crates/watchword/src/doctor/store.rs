@@ -24,7 +24,7 @@ const LITTLE_ROOM: u64 = 256 * 1_024 * 1_024;
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let path = match &config.store.url {
         StoreUrl::Sqlite(path) => path,
-        StoreUrl::Redis(_) => return shared(config).await,
+        StoreUrl::Redis(_) | StoreUrl::Postgres(_) => return shared(config).await,
     };
     let mut findings = Vec::new();
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -58,7 +58,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
 
 /// A store that several servers may share.
 async fn shared(config: &Config) -> Vec<Finding> {
-    let OpenedStore { store, close } = match open_store(config, Arc::new(Silent)) {
+    let OpenedStore { store, close, .. } = match open_store(config, Arc::new(Silent)) {
         Ok(opened) => opened,
         Err(error) => return vec![Finding::new(SUBJECT, State::Failed, error.to_string())],
     };

@@ -26,7 +26,7 @@ const KEY_PREFIX: &str = "OTP";
 /// Our tree of theirs.
 pub(in super::super) fn translate(mut root: Node) -> Translated {
     let without_store = Problem::new(Origin::BuiltIn, "store.redis".to_owned(), NO_STORE.to_owned());
-    let mut out = Translated::new(without_store);
+    let mut out = Translated::new(Some(without_store));
     let mut take = |name: &'static str, out: &mut Translated| {
         let node = root.take(&[name]).unwrap_or_else(|| Node::table(Origin::BuiltIn));
         Section::new(vec![name.to_owned()], node, out)
@@ -106,8 +106,10 @@ fn app(mut app: Section, out: &mut Translated) {
             None => {}
         }
     }
-    // It never had an effect.
-    app.skip(&["otp_max_resends"]);
+    if let Some(origin) = app.take("otp_max_resends") {
+        let text = "has no effect, and never had one; the setting is `otp_max_generate`";
+        out.warn(&origin, &app.key("otp_max_resends"), text);
+    }
     app.finish(out);
 }
 
@@ -116,7 +118,8 @@ fn store(mut store: Section, out: &mut Translated) {
     let redis = store.child("redis", out);
     store.finish(out);
     let Some(mut redis) = redis else { return };
-    out.without_store = Problem::new(redis.origin.clone(), "store.redis".to_owned(), NO_STORE.to_owned());
+    out.without_store =
+        Some(Problem::new(redis.origin.clone(), "store.redis".to_owned(), NO_STORE.to_owned()));
     if let Some(origin) = redis.take("user") {
         out.warn(&origin, &redis.key("user"), "has no effect, and never had one; the setting is `username`");
     }
@@ -148,8 +151,11 @@ fn store(mut store: Section, out: &mut Translated) {
         let text = format!("redis://{credentials}{place}:{port}/{db}?key_prefix={key_prefix}");
         out.put(&["store", "url"], &redis.path.clone(), Set { text, origin: host.origin }.node());
     }
-    // Connections are few here, and each carries many calls.
-    redis.skip(&["max_active", "max_idle"]);
+    for key in ["max_active", "max_idle"] {
+        if let Some(origin) = redis.take(key) {
+            out.warn(&origin, &redis.key(key), "has no effect: a few connections carry all calls");
+        }
+    }
     redis.finish(out);
 }
 

@@ -78,6 +78,7 @@ fn told(config: &Config) -> Vec<String> {
         log,
         telemetry,
         otp,
+        perfumer,
         pages,
         frame_ancestors,
         namespaces,
@@ -97,7 +98,7 @@ fn told(config: &Config) -> Vec<String> {
     });
     vec![
         format!(
-            "{server:?} {admin:?} {store:?} {keys:?} {guess:?} {retention:?} {log:?} {telemetry:?} {otp:?}"
+            "{server:?} {admin:?} {store:?} {keys:?} {guess:?} {retention:?} {log:?} {telemetry:?} {otp:?} {perfumer:?}"
         ),
         format!("{people_see:?}"),
         format!("{secrets:?}"),
@@ -186,4 +187,29 @@ fn what_can_not_be_put_into_our_words_is_told_at_once_and_nothing_printed() {
             "config.toml:4: auth.One.secret: is needed and not set",
         ]
     );
+}
+
+#[test]
+fn a_configuration_that_is_an_environment_is_printed_too() {
+    let variables = [
+        ("PG_HOST", "db"),
+        ("PG_DATABASE", "otp"),
+        ("PG_USER", "otp"),
+        ("PG_PASSWORD", "secret"),
+        ("OTP_TELEGRAM_APP_TOKEN", "chat-secret"),
+        ("HTTP_AUTH_USERNAME", "shop"),
+        ("HTTP_AUTH_PASSWORD", "door"),
+        KEY,
+    ];
+    let sources = Sources {
+        original: Some(Original::Perfumer),
+        environment: environment(&variables),
+        ..Sources::default()
+    };
+    let expected = load(sources, &registry()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("watchword.toml");
+    fs::write(&file, import(Original::Perfumer, &[], &environment(&variables)).unwrap()).unwrap();
+    let sources = Sources { files: vec![file], environment: environment(&[KEY]), ..Sources::default() };
+    assert_eq!(told(&load(sources, &registry()).unwrap()), told(&expected));
 }

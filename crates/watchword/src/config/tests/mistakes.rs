@@ -13,7 +13,7 @@ max_connections = -1
 burst = "ten"
 max_wait = "15"
 [store]
-url = "postgres://user:hunter2@db/otp"
+url = "mysql://user:hunter2@db/otp"
 [otp]
 max_atempts = 3
 [namespaces.app]
@@ -39,8 +39,8 @@ x = 1
             "watchword.toml:7: guess.burst: must be a whole number from 0 to 4294967295, not a text",
             "watchword.toml:8: guess.max_wait: a length of time is a number and a unit (ms, s, m, h), like \"3s\" or \
              \"1m30s\"",
-            "watchword.toml:10: store.url: stores of the kind `postgres:` are not there yet; this version has `sqlite:` \
-             and `redis:`; write it like \"sqlite:watchword.db\" or \"sqlite:/var/lib/watchword/watchword.db\"",
+            "watchword.toml:10: store.url: there is no store of the kind `mysql:`; write it like \"sqlite:watchword.db\", \
+             \"postgres://user:password@127.0.0.1:5432/database\" or \"redis://127.0.0.1:6379\"",
             "watchword.toml:12: otp.max_atempts: unknown; did you mean `max_attempts`?",
             "watchword.toml:13: namespaces.app.secret: is needed and not set",
             "watchword.toml:14: namespaces.app.secrets: unknown; did you mean `secret`?",
@@ -49,7 +49,7 @@ x = 1
             "watchword.toml:20: providers.mail.max_con: unknown; did you mean `max_conns`?",
             "watchword.toml:22: routes.phone.providers: there is no provider `pigeon`",
             "watchword.toml:23: whatever: unknown; known here: `server`, `admin`, `store`, `keys`, `guess`, `retention`, \
-             `log`, `telemetry`, `otp`, `pages`, `namespaces`, `providers`, `routes`",
+             `log`, `telemetry`, `otp`, `pages`, `perfumer`, `namespaces`, `providers`, `routes`",
             "WATCHWORD_KEY: key 1 is not 32 bytes in hex or base64; make one with: openssl rand -hex 32",
             "WATCHWORD_LOG__LEVEL: log.level: must be `error`, `warn`, `info`, `debug` or `trace`, or levels by module \
              like \"info,watchword_store=debug\"",

@@ -6,6 +6,7 @@ mod messages;
 mod mistakes;
 mod otpgateway;
 mod pages;
+mod perfumer;
 mod reference;
 
 use super::*;

@@ -71,7 +71,10 @@ fn the_shipped_configuration_works_once_the_store_is_named() {
     assert_eq!(keys, Path::new("/tmp/x.key"));
     assert_eq!(
         config.warnings,
-        ["config.toml:17: store.redis.user: has no effect, and never had one; the setting is `username`"]
+        [
+            "config.toml:9: app.otp_max_resends: has no effect, and never had one; the setting is `otp_max_generate`",
+            "config.toml:17: store.redis.user: has no effect, and never had one; the setting is `username`",
+        ]
     );
 }
 
@@ -108,7 +111,7 @@ fn their_redis_is_the_store_and_without_a_key_it_keeps_one_under_their_secrets()
     let key = ("WATCHWORD_KEY", "0000000000000000000000000000000000000000000000000000000000000000");
     let config = read(&[&whole], &[key]).unwrap();
     assert_eq!(config.store.url, url("redis://us%3Aer:p%40ss%2Fword@[::1]:7000/3?key_prefix=codes"));
-    assert_eq!(config.store.url.to_string(), "redis://::1:7000");
+    assert_eq!(config.store.url.to_string(), "redis://[::1]:7000");
     assert!(matches!(config.keys, KeySource::Environment(_)));
 }
 
