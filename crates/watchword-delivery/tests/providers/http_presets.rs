@@ -15,6 +15,8 @@ use crate::sample::Sample;
 /// A service, as its documentation has it.
 struct Service {
     page: &'static str,
+    /// Its name in the section's title.
+    section: &'static str,
     /// Where it lives, as on the page.
     origin: &'static str,
     /// What it must be sent for the sample.
@@ -69,9 +71,28 @@ macro_rules! infobip {
     };
 }
 
-const SERVICES: [Service; 5] = [
+/// What smsc.ru says, to SMS and calls alike.
+const SMSCRU: &[(u16, &str, &str, &str)] = &[
+    (200, r#"{"id":1234,"cnt":1}"#, "accepted", "1234"),
+    (200, r#"{"error":"invalid number","error_code":7,"id":1234}"#, "address_refused", "HTTP 200, error 7"),
+    (
+        200,
+        r#"{"error":"message can't be delivered","error_code":8,"id":1234}"#,
+        "address_refused",
+        "HTTP 200, error 8",
+    ),
+    (200, r#"{"error":"authorise error","error_code":2}"#, "provider_refused", "HTTP 200, error 2"),
+    (200, r#"{"error":"no money","error_code":3,"id":1234}"#, "provider_refused", "HTTP 200, error 3"),
+    (200, r#"{"error":"ip is blocked","error_code":4}"#, "throttled", ""),
+    (200, r#"{"error":"too many concurrent requests","error_code":9}"#, "throttled", ""),
+    (200, r#"{"error":"something new","error_code":10,"id":1234}"#, "transient", "HTTP 200, error 10"),
+    (200, "<html>down for maintenance</html>", "transient", "HTTP 200, not a success"),
+];
+
+const SERVICES: [Service; 6] = [
     Service {
         page: "twilio",
+        section: "twilio",
         origin: "https://api.twilio.com",
         path: "/2010-04-01/Accounts/ACXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX/Messages.json",
         headers: &[
@@ -99,6 +120,7 @@ const SERVICES: [Service; 5] = [
     },
     Service {
         page: "vonage",
+        section: "vonage",
         origin: "https://rest.nexmo.com",
         path: "/sms/json",
         headers: &[("content-type", "application/x-www-form-urlencoded")],
@@ -123,6 +145,7 @@ const SERVICES: [Service; 5] = [
     },
     Service {
         page: "msg91",
+        section: "msg91",
         origin: "https://control.msg91.com",
         path: "/api/v5/flow/",
         headers: &[("authkey", "your-auth-key"), ("content-type", "application/json")],
@@ -171,44 +194,25 @@ const SERVICES: [Service; 5] = [
     },
     Service {
         page: "smscru",
+        section: "smscru",
         origin: "https://smsc.ru",
         path: "/sys/send.php",
         headers: &[("content-type", "application/x-www-form-urlencoded")],
         body: "charset=utf-8&fmt=3&login=your-login&mes=Code%3A+314159%0A%3Cb%3E%26amp%3B%3C%2Fb%3E&phones=77011234567&psw=your-password",
-        replies: &[
-            (200, r#"{"id":1234,"cnt":1}"#, "accepted", "1234"),
-            (
-                200,
-                r#"{"error":"invalid number","error_code":7,"id":1234}"#,
-                "address_refused",
-                "HTTP 200, error 7",
-            ),
-            (
-                200,
-                r#"{"error":"message can't be delivered","error_code":8,"id":1234}"#,
-                "address_refused",
-                "HTTP 200, error 8",
-            ),
-            (200, r#"{"error":"authorise error","error_code":2}"#, "provider_refused", "HTTP 200, error 2"),
-            (
-                200,
-                r#"{"error":"no money","error_code":3,"id":1234}"#,
-                "provider_refused",
-                "HTTP 200, error 3",
-            ),
-            (200, r#"{"error":"ip is blocked","error_code":4}"#, "throttled", ""),
-            (200, r#"{"error":"too many concurrent requests","error_code":9}"#, "throttled", ""),
-            (
-                200,
-                r#"{"error":"something new","error_code":10,"id":1234}"#,
-                "transient",
-                "HTTP 200, error 10",
-            ),
-            (200, "<html>down for maintenance</html>", "transient", "HTTP 200, not a success"),
-        ],
+        replies: SMSCRU,
+    },
+    Service {
+        page: "smscru",
+        section: "smscru_call",
+        origin: "https://smsc.ru",
+        path: "/sys/send.php",
+        headers: &[("content-type", "application/x-www-form-urlencoded")],
+        body: "call=1&charset=utf-8&fmt=3&login=your-login&mes=3+1+4+1+5+9&phones=77011234567&psw=your-password",
+        replies: SMSCRU,
     },
     Service {
         page: "infobip",
+        section: "infobip",
         origin: "https://example.api.infobip.com",
         path: "/sms/3/messages",
         headers: &[
@@ -267,13 +271,14 @@ fn section(service: &Service, origin: &str) -> ProviderSettings {
         .iter()
         .collect();
     let page = std::fs::read_to_string(&path).unwrap();
-    let blocks: Vec<&str> = page.split("```toml\n").skip(1).collect();
-    let [block] = blocks[..] else { panic!("{}: one section to paste", service.page) };
-    let (block, _) = block.split_once("\n```").unwrap();
+    let blocks = page.split("```toml\n").skip(1).filter_map(|block| Some(block.split_once("\n```")?.0));
+    let title = format!("[providers.{}]\n", service.section);
+    let blocks: Vec<&str> = blocks.filter(|block| block.starts_with(&title)).collect();
+    let [block] = blocks[..] else { panic!("{}: one section {} to paste", service.page, service.section) };
     assert_eq!(block.matches(service.origin).count(), 1, "{block}");
     let file: toml::Table = toml::from_str(&block.replace(service.origin, origin)).unwrap();
     let [(_, providers)] = &file.iter().collect::<Vec<_>>()[..] else { panic!("one section") };
-    let provider = providers.as_table().unwrap()[service.page].clone();
+    let provider = providers.as_table().unwrap()[service.section].clone();
     ProviderSettings::deserialize(provider).unwrap_or_else(|error| panic!("{}: {error}", service.page))
 }
 
