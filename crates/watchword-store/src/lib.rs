@@ -20,7 +20,8 @@ mod sqlite;
 #[cfg(feature = "reference")]
 pub use memory::{Fault, Memory};
 pub use postgres::{
-    PostgresOpenError, PostgresOptions, PostgresPlace, PostgresStore, PostgresTlsError, PostgresUrl, PostgresUrlError,
+    PostgresOpenError, PostgresOptions, PostgresPlace, PostgresStore, PostgresTlsError, PostgresUrl,
+    PostgresUrlError,
 };
 pub use redis::{Announcing, RedisOpenError, RedisOptions, RedisStore, RedisUrl, RedisUrlError};
 pub use sqlite::{Copied, CopyError, OpenError, SqliteOptions, SqliteStore, copy};

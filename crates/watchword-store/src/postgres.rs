@@ -11,6 +11,7 @@ mod call;
 mod connect;
 mod errors;
 mod migrate;
+mod notify;
 mod operations;
 mod outbox;
 mod pool;

@@ -171,7 +171,7 @@ impl Pooler {
             let settings = format!(
                 "[databases]\n* = host=127.0.0.1 port={} user=postgres\n\
                  [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-                 auth_type = any\npool_mode = transaction\nmax_client_conn = 1000\ndefault_pool_size = 20\n",
+                 auth_type = any\npool_mode = transaction\nmax_client_conn = 1000\ndefault_pool_size = 20\nserver_login_retry = 1\n",
                 server.port
             );
             fs::write(&file, settings).unwrap();

@@ -1,6 +1,8 @@
 //! Taking over what is due: retries, messages for later, and what a dead node left behind.
 
+use futures::StreamExt as _;
 use futures::future::select;
+use futures::stream;
 
 use super::{LEASE_MARGIN, MOST_HELD, POLL_EVERY, Shared};
 use crate::delivery::Claimant;
@@ -19,6 +21,9 @@ impl Shared {
 
     /// Until the dispatcher stops.
     pub(super) async fn take_over_due(self: &Arc<Self>) {
+        // A store that tells no more is asked now and then, as one that never told.
+        let told = self.parts.store.wake_ups().unwrap_or_else(|| stream::empty().boxed());
+        let mut told = told.chain(stream::pending());
         while !self.is_stopping() {
             let listener = self.changed.listen();
             let now = self.now();
@@ -36,7 +41,8 @@ impl Shared {
                 }
             };
             if next_look > now && !self.is_stopping() {
-                select(self.parts.clock.sleep_until(next_look), listener).await;
+                let until_due = self.parts.clock.sleep_until(next_look);
+                select(until_due, select(listener, told.next())).await;
             }
         }
     }

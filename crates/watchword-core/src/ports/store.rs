@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use thiserror::Error;
 
 use super::operations::{
@@ -209,6 +210,12 @@ pub trait Store: Send + Sync + 'static {
     /// `None`: an embedded store, whose time is the process's own.
     async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
         Ok(None)
+    }
+
+    /// Tells when something may be due that nobody has claimed, for whoever claims: sooner than by asking again and again. It may tell
+    /// too often, and need not tell everything. `None`: it never tells.
+    fn wake_ups(&self) -> Option<BoxStream<'static, ()>> {
+        None
     }
 
     /// The partitions that claims and purges go through; one for stores that don't shard.

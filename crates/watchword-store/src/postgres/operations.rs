@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use watchword_core::address::{Channel, Target};
 use watchword_core::delivery::{Delivery, DeliveryId};
 use watchword_core::key_slot::KeySlot;
@@ -150,5 +151,9 @@ impl Store for PostgresStore {
 
     async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
         self.time_of_server().await.map(Some)
+    }
+
+    fn wake_ups(&self) -> Option<BoxStream<'static, ()>> {
+        Some(super::notify::wake_ups(self.straight.clone(), self.tls.clone(), self.schema.clone()))
     }
 }

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
+mod opening;
 mod pooled;
+mod restarts;
 mod server;
 mod suite;
+mod waking;

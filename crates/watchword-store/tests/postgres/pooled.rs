@@ -1,4 +1,5 @@
-//! Every promise once more through PgBouncer in transaction mode: each call may get another connection of the server.
+//! Every promise once more through PgBouncer in transaction mode, where each call may get another connection of the server, and in a
+//! schema that is in nobody's search path.
 
 use watchword_core::ports::Retention;
 use watchword_store::Memory;
@@ -11,7 +12,9 @@ const ROUNDS: usize = 10;
 
 async fn make() -> Fresh {
     let pooled = pooled();
-    Fresh::new(store(&pooled.0.url(), modest()).await).with_rounds(ROUNDS).keeping(pooled)
+    Fresh::new(store(&format!("{}&schema=otp", pooled.0.url()), modest()).await)
+        .with_rounds(ROUNDS)
+        .keeping(pooled)
 }
 
 watchword_testkit::store_suite!(make);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 use watchword_core::address::{Channel, Target};
@@ -66,6 +67,10 @@ macro_rules! watched {
             $(async fn $name(&self, $($input: $type),*) -> Result<$output, StoreError> {
                 self.watch(stringify!($name), self.store.$name($($input),*)).await
             })*
+
+            fn wake_ups(&self) -> Option<BoxStream<'static, ()>> {
+                self.store.wake_ups()
+            }
 
             fn partitions(&self) -> Vec<Partition> {
                 self.store.partitions()

@@ -18,10 +18,13 @@ BEGIN
 END
 $$;
 
--- Tells other nodes that something is due. A commit that tells waits for others that do, so only what nobody claimed is told.
-CREATE FUNCTION {schema}.watchword_wake_v1() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+-- Tells nodes that listen that this delivery is due and that nobody has it. Commits that tell something wait for each other, so
+-- where others are waiting already, which was told before, nothing is told again.
+CREATE FUNCTION {schema}.watchword_wake_v1(p_id uuid, p_now bigint) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    PERFORM pg_catalog.pg_notify('watchword', '{schema}');
+    IF NOT EXISTS (SELECT FROM {schema}.watchword_outbox WHERE due_at <= p_now AND state = 0 AND id <> p_id) THEN
+        PERFORM pg_catalog.pg_notify('watchword_due', '{schema}');
+    END IF;
 END
 $$;
 
@@ -52,7 +55,7 @@ BEGIN
         RETURN 4;
     END IF;
     UPDATE {schema}.watchword_outbox SET due_at = least(due_at, p_now) WHERE id = p_id;
-    PERFORM {schema}.watchword_wake_v1();
+    PERFORM {schema}.watchword_wake_v1(p_id, p_now);
     RETURN 0;
 END
 $$;

@@ -24,24 +24,21 @@ CREATE FUNCTION {schema}.watchword_one_more_v1(count bigint) RETURNS bigint LANG
     SELECT least(count + 1, 4294967295)
 $function$;
 
--- Locks the newest live verification of a name, or the one of a vid, and gives it back as it is then; all NULL: there is none.
+-- Locks the newest live verification of a name, or the one of a vid, and gives it back as it is then; NULL: there is none.
 -- One that was replaced while it was waited for is found as what it is now: a replacement takes the row.
 CREATE FUNCTION {schema}.watchword_lock_v1(namespace text, now bigint, selected uuid, by_vid boolean)
     RETURNS {schema}.watchword_verification LANGUAGE plpgsql AS $function$
 #variable_conflict use_variable
-DECLARE
-    one {schema}.watchword_verification;
 BEGIN
+    -- The row as a whole: each column on its own would cost more than finding it.
     IF by_vid THEN
-        SELECT v.* INTO one FROM {schema}.watchword_verification v
+        RETURN (SELECT v FROM {schema}.watchword_verification v
             WHERE v.vid = selected AND v.namespace = namespace AND v.expires_at > now AND v.state <> 2
-            FOR UPDATE;
-    ELSE
-        SELECT v.* INTO one FROM {schema}.watchword_verification v
-            WHERE v.name_key = selected AND v.expires_at > now AND v.state <> 2
-            ORDER BY v.number DESC LIMIT 1 FOR UPDATE;
+            LIMIT 1 FOR UPDATE);
     END IF;
-    RETURN one;
+    RETURN (SELECT v FROM {schema}.watchword_verification v
+        WHERE v.name_key = selected AND v.expires_at > now AND v.state <> 2
+        ORDER BY v.number DESC LIMIT 1 FOR UPDATE);
 END
 $function$;
 
@@ -238,7 +235,7 @@ BEGIN
                 (id, vid, namespace, route, message, masked_to, state, due_at, fence, claimed_by, created_at, expires_at)
             VALUES (ids[number], vid, namespace, routes[number], messages[number], masked_to[number], claims::integer, due_at,
                 claims::integer, CASE WHEN claims THEN claimed_by END, now, expires_at);
-        IF NOT claims THEN PERFORM {schema}.watchword_wake_v1(); END IF;
+        IF NOT claims AND due_at <= now THEN PERFORM {schema}.watchword_wake_v1(ids[number], now); END IF;
     END LOOP;
 END
 $function$;
