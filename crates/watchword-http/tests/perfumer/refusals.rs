@@ -78,6 +78,9 @@ async fn input_that_can_not_be_taken() {
         ),
         ("/telegram", r#"{"chat_id":"@durov"}"#.to_owned(), r#""chat_id" parameter must be an integer"#),
         ("/telegram", r#"{"chat_id":1.5}"#.to_owned(), r#""chat_id" parameter must be an integer"#),
+        // Other spellings would count apart.
+        ("/telegram", r#"{"chat_id":"05"}"#.to_owned(), r#""chat_id" parameter must be an integer"#),
+        ("/telegram", r#"{"chat_id":"+5"}"#.to_owned(), r#""chat_id" parameter must be an integer"#),
         (
             "/telegram",
             r#"{"chat_id":99999999999999999999}"#.to_owned(),

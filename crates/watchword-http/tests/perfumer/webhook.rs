@@ -1,7 +1,9 @@
 //! The Telegram bot: updates of the Bot API, of every kind, repeated, and out of order.
 
+use std::io;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use watchword_core::error::Error;
@@ -300,4 +302,41 @@ async fn long_polling_handles_updates_the_same_way() {
     }
     app.store.set(State::Fails(StoreError::Busy));
     assert!(matches!(handle(message(4, 6)).await, Err(Error::Store(StoreError::Busy))));
+}
+
+/// What was logged, for this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn who_waits_in_vain_is_in_the_log_without_a_name() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logged = tracing::subscriber::set_default(subscriber);
+    let app = App::new();
+    app.post("/limit/telegram", r#"{"chat_ids":[{"minutes":10,"rate":1}]}"#).await.expect(200, TRUE);
+    for update in 1..=2 {
+        post(&app, &message(update, 1_111_111)).await.expect(200, TRUE);
+    }
+    let text = String::from_utf8(log.0.lock().clone()).unwrap();
+    let told = "a Telegram update is not answered: the limits have no room for this chat code=\"throttled\"";
+    assert!(text.contains("INFO") && text.contains(told), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(!text.contains("1111111") && !text.contains("Test"), "{text}");
 }

@@ -82,15 +82,14 @@ impl Api {
         let parameters = Parameters::read(parts.uri.query(), &body, NotJson::Refused)?;
         let by_ip = limit::rules(&parameters, Name::Ips)?;
         let by_target = limit::rules(&parameters, channel.target_rules())?;
-        let core_channel = channel.channel();
-        let putting = pin!(self.engine.put_rules(&self.settings.namespace, &core_channel, by_ip, by_target));
+        let putting =
+            pin!(self.engine.put_rules(&self.settings.namespace, channel.channel(), by_ip, by_target));
         exchange.work(putting).await?;
         Ok(done())
     }
 
     async fn get_rules(&self, channel: ChannelName, exchange: &mut Exchange<'_>) -> Result<Answer, Refusal> {
-        let core_channel = channel.channel();
-        let getting = pin!(self.engine.get_rules(&self.settings.namespace, &core_channel));
+        let getting = pin!(self.engine.get_rules(&self.settings.namespace, channel.channel()));
         let rules = exchange.work(getting).await?;
         Ok(found(limit::shown(channel, &rules)))
     }
@@ -105,8 +104,7 @@ impl Api {
         let parameters = look_up(parts, &body)?;
         let passcode = map::passcode(&parameters)?;
         let channel = ChannelName::find(&parameters.required(Name::Channel)?).ok_or(InputError::Channel)?;
-        let channel = channel.channel();
-        let looking = pin!(self.engine.newest_target(&self.settings.namespace, &channel, &passcode));
+        let looking = pin!(self.engine.newest_target(&self.settings.namespace, channel.channel(), &passcode));
         let target = exchange.work(looking).await?;
         Ok(found(TargetContent { target: target.as_ref().map(|target| target.address.given()) }))
     }
@@ -120,7 +118,7 @@ impl Api {
         let body = exchange.read(body).await?;
         let parameters = look_up(parts, &body)?;
         let address = map::address(&parameters, Name::Target)?;
-        let channels = ChannelName::ALL.map(ChannelName::channel);
+        let channels = ChannelName::ALL.map(|name| name.channel().clone());
         let looking = pin!(self.engine.newest_passcode(&self.settings.namespace, &address, &channels));
         let passcode = exchange.work(looking).await?;
         Ok(found(PasswordContent { password: passcode.as_ref().map(Passcode::expose) }))

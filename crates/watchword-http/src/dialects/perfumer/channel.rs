@@ -1,5 +1,7 @@
 //! The four channels, and what each is called where.
 
+use std::sync::LazyLock;
+
 use watchword_core::address::Channel;
 
 use super::parameters::Name;
@@ -59,8 +61,10 @@ impl ChannelName {
     }
 
     /// As the domain has it.
-    pub(super) fn channel(self) -> Channel {
+    pub(super) fn channel(self) -> &'static Channel {
         #[expect(clippy::expect_used, reason = "each of the four names is a short line")]
-        Channel::new(self.as_str()).expect("a name")
+        static CHANNELS: LazyLock<[Channel; 4]> =
+            LazyLock::new(|| ChannelName::ALL.map(|name| Channel::new(name.as_str()).expect("a name")));
+        &CHANNELS[self as usize]
     }
 }

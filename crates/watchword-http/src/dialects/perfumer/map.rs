@@ -79,7 +79,11 @@ pub(super) fn send<'a>(
 ) -> Result<(StartRequest, Wording<'a>), InputError> {
     let to = address(parameters, channel.target())?;
     if channel == ChannelName::Telegram {
-        to.given().parse::<i64>().map_err(|_| InputError::NotInteger(channel.target()))?;
+        // In one spelling only: limits count by it.
+        let is_integer = to.given().parse().is_ok_and(|chat: i64| chat.to_string() == to.given());
+        if !is_integer {
+            return Err(InputError::NotInteger(channel.target()));
+        }
     }
     let passcode = passcode(parameters)?;
     let (body, passed_on): (_, &[Name]) = match channel {
@@ -134,7 +138,7 @@ pub(super) fn start(
     StartRequest {
         namespace,
         external_id: None,
-        channel: channel.channel(),
+        channel: channel.channel().clone(),
         address: Some(to),
         route,
         passcode,
@@ -176,7 +180,7 @@ pub(super) fn check(
     let targets = channel
         .checked()
         .iter()
-        .map(|channel| Target { channel: channel.channel(), address: address.clone() });
+        .map(|channel| Target { channel: channel.channel().clone(), address: address.clone() });
     Ok(CheckRequest {
         namespace,
         by: CheckBy::Targets(targets.collect()),
