@@ -7,5 +7,7 @@ mod announcing;
 mod cluster;
 mod cost;
 mod durability;
+mod moving;
 mod server;
 mod suite;
+mod tls;
