@@ -227,6 +227,7 @@ fn its_configuration_can_be_checked_without_a_start() {
             code: Some(0),
             out: format!(
                 "good: listens on 0.0.0.0:9000, store {}, 2 namespaces, providers smtp (smtp)\n\
+                 warning: config.toml:9: app.otp_max_resends: has no effect, and never had one; the setting is `otp_max_generate`\n\
                  warning: config.toml:17: store.redis.user: has no effect, and never had one; the setting is `username`\n",
                 site.store
             ),

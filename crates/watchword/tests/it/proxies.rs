@@ -39,3 +39,45 @@ async fn a_header_counts_only_where_the_proxy_is_trusted() {
     assert_eq!(client_of("", "198.51.100.7").await, "127.0.0.1");
     assert_eq!(client_of(trusting, "203.0.113.5, 198.51.100.7, 10.0.0.2").await, "198.51.100.7");
 }
+
+/// Asks for a page with each of these headers, and gives what the log says to warn.
+async fn warnings(more: &str, requests: &[&[(&str, &str)]]) -> Vec<Value> {
+    let receiver = Receiver::answering().await;
+    let (_folder, server) = serve(&receiver.url(), more);
+    for headers in requests {
+        let mut call = server.call(reqwest::Method::GET, "/otp/app/johns-id");
+        for (name, value) in *headers {
+            call = call.header(*name, *value);
+        }
+        assert_eq!(call.send().await.unwrap().status(), 200);
+    }
+    let (_, log) = server.terminate().await;
+    let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["level"] == "WARN").collect()
+}
+
+const FOR_JOHN: (&str, &str) = ("X-Forwarded-For", "198.51.100.7");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_near_proxy_that_nobody_named_is_told_of_once() {
+    let requests = [&[][..], &[FOR_JOHN], &[("Forwarded", "for=198.51.100.8")], &[FOR_JOHN]];
+    let warned = warnings("", &requests).await;
+    let [warning] = &warned[..] else { panic!("{warned:#?}") };
+    assert_eq!(warning["proxy"], "127.0.0.1");
+    let message = warning["message"].as_str().unwrap();
+    assert!(message.ends_with("name it in server.trusted_proxies"), "{message}");
+
+    let trusting = "[server]\ntrusted_proxies = [\"127.0.0.1\"]";
+    assert_eq!(warnings(trusting, &requests).await, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trusted_proxy_that_contradicts_itself_is_told_of_once() {
+    let trusting = "[server]\ntrusted_proxies = [\"127.0.0.1\"]";
+    let agreed = [FOR_JOHN, ("Forwarded", "for=198.51.100.7")];
+    let disputed = [FOR_JOHN, ("Forwarded", "for=203.0.113.5")];
+    let warned = warnings(trusting, &[&agreed, &disputed, &disputed]).await;
+    let [warning] = &warned[..] else { panic!("{warned:#?}") };
+    assert_eq!(warning["proxy"], "127.0.0.1");
+    assert!(warning["message"].as_str().unwrap().contains("neither is believed"), "{warning:#}");
+}
