@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::time::sleep;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
@@ -11,6 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::errors::{Failure, of_unsent, told};
 use super::migrate::migrate;
+use super::pool::pause;
 use super::url::PostgresUrl;
 
 /// How long between two looks for a server.
@@ -124,7 +124,7 @@ async fn wait_for(
             return Err(Problem::Server(reason));
         }
         tracing::warn!(server = %hosts(config), %reason, "PostgreSQL is not there yet; waiting for it");
-        sleep(PAUSE).await;
+        pause(PAUSE).await;
         waited += PAUSE;
     }
 }

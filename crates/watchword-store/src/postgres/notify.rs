@@ -9,11 +9,12 @@ use futures::StreamExt as _;
 use futures::future::{Either, select};
 use futures::stream::{self, BoxStream};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_postgres::{AsyncMessage, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::errors::told;
+use super::pool::pause;
 
 /// What `watchword_wake_v1` tells on.
 const CHANNEL: &str = "watchword_due";
@@ -58,7 +59,7 @@ pub(super) fn wake_ups(mut config: Config, tls: MakeRustlsConnect, schema: Strin
                     tracing::debug!(%reason, "nothing is heard of what is due; trying again");
                 }
             }
-            if let Either::Left(_) = select(Box::pin(tell.closed()), Box::pin(sleep(PAUSE))).await {
+            if let Either::Left(_) = select(Box::pin(tell.closed()), Box::pin(pause(PAUSE))).await {
                 return;
             }
         }

@@ -9,7 +9,7 @@ use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolConfig, PoolError, QueueMode, RecyclingMethod, Runtime,
     TimeoutType, Timeouts,
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -69,7 +69,7 @@ impl Link {
                         other => return Err(other),
                     },
                 }
-                sleep(PAUSE).await;
+                pause(PAUSE).await;
             }
         };
         match timeout(self.patience, looking).await {
@@ -100,13 +100,19 @@ impl Pauses {
     pub(super) async fn tick(&mut self) {
         if !std::mem::take(&mut self.is_first) {
             self.left = self.left.saturating_sub(1);
-            sleep(PAUSE).await;
+            pause(PAUSE).await;
         }
     }
 
     pub(super) const fn is_over(&self) -> bool {
         self.left == 0
     }
+}
+
+/// Waits before the server is looked for again.
+#[expect(clippy::disallowed_methods, reason = "a real server is waited for, which no clock of ours moves")]
+pub(super) async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
 }
 
 fn of_pool(error: PoolError) -> Failure {

@@ -74,7 +74,7 @@ impl PostgresStore {
     }
 
     pub(super) async fn put_key_slots(&self, slots: Vec<KeySlot>, first: bool) -> Result<bool, StoreError> {
-        let slots: Vec<&[u8]> = slots.iter().map(|slot| &slot.as_bytes()[..]).collect();
+        let slots: Vec<&[u8]> = slots.iter().map(|slot| slot.as_bytes()).collect();
         let parameters = [(&slots as _, Type::BYTEA_ARRAY), (&first as _, Type::BOOL)];
         only(&self.call("watchword_add_key_slots_v1", &parameters).await?)
     }
