@@ -9,10 +9,13 @@ local function take_announcements(...)
     return announcements
 end
 
--- As serde_json writes it; cjson escapes `/` as well.
+local MUST_ESCAPE = '[%z\1-\31"\\]'
+
+-- As serde_json writes it; cjson escapes `/` as well. Most texts need nothing.
 local function json(text)
+    if not string.find(text, MUST_ESCAPE) then return '"' .. text .. '"' end
     local short = { ['"'] = '\\"', ['\\'] = '\\\\', ['\b'] = '\\b', ['\f'] = '\\f', ['\n'] = '\\n', ['\r'] = '\\r', ['\t'] = '\\t' }
-    local escaped = string.gsub(text, '[%z\1-\31"\\]', function(character)
+    local escaped = string.gsub(text, MUST_ESCAPE, function(character)
         return short[character] or string.format('\\u%04x', string.byte(character))
     end)
     return '"' .. escaped .. '"'
