@@ -1,6 +1,8 @@
 //! What a check takes, and what it does not.
 
 use watchword_core::guess::GuessRule;
+use watchword_core::ports::{Clock, Store};
+use watchword_core::verification::State;
 
 use crate::harness::{App, FALSE, TRUE, Wishes};
 
@@ -13,6 +15,10 @@ async fn a_check_uses_nothing_up() {
     }
     app.check("sms", "7701", "2").await.expect(200, FALSE);
     app.check("sms", "7701", "1").await.expect(200, TRUE);
+    // Closing it would take back what is not sent yet.
+    let vid = app.sms.wait_for_handed(1).await[0].verification.vid;
+    let verification = app.store.find(vid, app.clock.now()).await.unwrap().unwrap();
+    assert_eq!((verification.state, verification.attempts), (State::Pending, 0));
 }
 
 #[tokio::test]

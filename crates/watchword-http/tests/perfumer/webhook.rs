@@ -91,6 +91,28 @@ async fn digits_lifetime_and_text_are_the_operators() {
 }
 
 #[tokio::test]
+async fn no_two_live_passcodes_of_the_bot_are_the_same() {
+    let webhook = WebhookSettings { digits: 1, ..WebhookSettings::default() };
+    let app = App::of(PerfumerSettings { webhook, ..settings() });
+    for update in 1..=10 {
+        // Where none of the candidates is free, Telegram asks again.
+        for _ in 0..1_000 {
+            let reply = post(&app, &message(update, update)).await;
+            if reply.status == 200 {
+                break;
+            }
+            reply.expect_refused(503, "No password is free");
+        }
+    }
+    let mut codes: Vec<_> = sent(&app, 10).await.into_iter().map(|(_, code)| code).collect();
+    codes.sort_unstable();
+    assert_eq!(codes.concat(), "0123456789");
+    post(&app, &message(11, 11)).await.expect_refused(503, "No password is free");
+    app.pass(300);
+    post(&app, &message(11, 11)).await.expect(200, TRUE);
+}
+
+#[tokio::test]
 async fn every_kind_of_message_of_a_private_chat_is_answered() {
     let mut count = 0;
     let app = App::new();
