@@ -47,7 +47,8 @@ impl GuessRule {
 pub struct GuessCount {
     /// Since the last right check.
     pub wrong_in_a_row: u32,
-    /// No check is looked at before.
+    /// No check is looked at before. The beginning of time where the last wrong one refused none: clocks of nodes differ by a few
+    /// milliseconds, and a check on another must not seem to come before.
     pub refused_until: Timestamp,
     /// When the last wrong one came.
     pub last_wrong_at: Timestamp,
@@ -67,7 +68,11 @@ impl GuessCount {
     pub fn after_wrong(count: Option<Self>, rule: &GuessRule, now: Timestamp) -> Self {
         let before = count.filter(|count| now < count.garbage_at()).map_or(0, |count| count.wrong_in_a_row);
         let wrong_in_a_row = before.saturating_add(1);
-        Self { wrong_in_a_row, refused_until: now.after(rule.wait_after(wrong_in_a_row)), last_wrong_at: now }
+        let refused_until = match rule.wait_after(wrong_in_a_row) {
+            Duration::ZERO => Timestamp::default(),
+            wait => now.after(wait),
+        };
+        Self { wrong_in_a_row, refused_until, last_wrong_at: now }
     }
 
     /// From when on it counts for nothing.

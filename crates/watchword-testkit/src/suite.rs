@@ -92,6 +92,7 @@ macro_rules! every_promise {
             }
             guessing {
                 from_the_tenth_wrong_check_the_wait_doubles
+                a_node_whose_clock_is_behind_is_refused_nothing_before_the_limit
                 a_refused_check_counts_nothing_even_when_it_is_right
                 from_the_hundredth_the_wait_is_a_day
                 a_right_check_starts_the_count_afresh

@@ -61,6 +61,22 @@ pub async fn from_the_tenth_wrong_check_the_wait_doubles(fresh: Fresh) {
     assert_eq!(refused_until(&story).await, None, "the wait is over, and the code still good");
 }
 
+/// Nodes go by the store's time, each as well as it can: one may be a little behind another that counted a wrong guess.
+pub async fn a_node_whose_clock_is_behind_is_refused_nothing_before_the_limit(fresh: Fresh) {
+    let mut story = Story::new(fresh);
+    story.begin(endless(&story, "+1", "111111")).await;
+    story.pass(MINUTE);
+    let ahead = story.now;
+    for _ in 0..4 {
+        guess_wrong(&story, 1).await;
+        story.now = ahead.before(Duration::from_millis(5));
+        guess_wrong(&story, 1).await;
+        story.now = ahead;
+    }
+    story.now = ahead.before(Duration::from_millis(5));
+    assert_eq!(check_name(&guess(&story, "111111").await), "approved");
+}
+
 /// Not its attempts, not the wrong checks in a row, and the wait grows no longer.
 pub async fn a_refused_check_counts_nothing_even_when_it_is_right(fresh: Fresh) {
     let mut story = Story::new(fresh);

@@ -4,6 +4,7 @@ use super::{NOW, RIGHT, WRONG, check, digest, key, later, passcode, subject, ver
 use crate::guess::GuessCount;
 use crate::passcode::{KeyedDigest, PasscodeDigest};
 use crate::ports::{Check, CheckOutcome, Guess, Selector};
+use crate::time::Timestamp;
 use crate::transition::{CheckWrite, CountWrite, RowChange, RowWrite, check as decide, guess_subject};
 use crate::verification::{Limits, OnRight, State, Verification};
 
@@ -37,7 +38,7 @@ fn rows(write: &CheckWrite) -> Vec<Row> {
 }
 
 fn wrong_in_a_row(wrong_in_a_row: u32) -> GuessCount {
-    GuessCount { wrong_in_a_row, refused_until: NOW, last_wrong_at: NOW }
+    GuessCount { wrong_in_a_row, refused_until: Timestamp::default(), last_wrong_at: NOW }
 }
 
 #[test]

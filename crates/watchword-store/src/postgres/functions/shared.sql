@@ -189,6 +189,7 @@ BEGIN
     ELSIF burst > 0 AND wrong >= burst THEN
         refused_until := {schema}.watchword_after_v1(now, least(60000 * (1::bigint << least(wrong - burst, 20)::integer), max_wait));
     END IF;
+    IF refused_until = now THEN refused_until := 0; END IF;
     garbage_at := {schema}.watchword_after_v1(greatest(now, refused_until), 24 * 60 * 60 * 1000);
     INSERT INTO {schema}.watchword_guess_count
             (subject, namespace, wrong_in_a_row, refused_until, last_wrong_at, garbage_at, garbage_minute)

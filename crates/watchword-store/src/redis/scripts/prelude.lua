@@ -368,7 +368,8 @@ end
 local function count_wrong(namespace, subject, before, rule)
     local wrong = before and now < count_garbage_at(before) and before.wrong or 0
     wrong = math.min(wrong + 1, MOST)
-    local count = { wrong = wrong, refused_until = after(now, wait_after(rule, wrong)), last_wrong_at = now }
+    local wait = wait_after(rule, wrong)
+    local count = { wrong = wrong, refused_until = wait > 0 and after(now, wait) or 0, last_wrong_at = now }
     local key = count_key(namespace, subject)
     redis.call('SET', key, cmsgpack.pack({ count.wrong, count.refused_until, count.last_wrong_at }))
     keep_until(key, count_garbage_at(count))
