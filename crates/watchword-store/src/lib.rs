@@ -23,5 +23,7 @@ pub use postgres::{
     PostgresOpenError, PostgresOptions, PostgresPlace, PostgresStore, PostgresTlsError, PostgresUrl,
     PostgresUrlError,
 };
-pub use redis::{Announcing, RedisOpenError, RedisOptions, RedisStore, RedisUrl, RedisUrlError};
+pub use redis::{
+    Announcing, RedisOpenError, RedisOptions, RedisServer, RedisSetup, RedisStore, RedisUrl, RedisUrlError,
+};
 pub use sqlite::{Copied, CopyError, OpenError, SqliteOptions, SqliteStore, copy};

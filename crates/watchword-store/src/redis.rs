@@ -16,6 +16,7 @@ mod outlook;
 mod records;
 mod reply;
 mod script;
+mod survey;
 mod url;
 mod verifications;
 
@@ -38,6 +39,7 @@ use link::Link;
 use outlook::{Outlook, View};
 use reply::{Read, Unreadable};
 use script::Script;
+pub use survey::{RedisServer, RedisSetup};
 pub use url::{RedisUrl, RedisUrlError};
 
 /// How the store behaves. The default suits a server.

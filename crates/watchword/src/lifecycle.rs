@@ -17,6 +17,7 @@ use watchword_http::server::{Certificates, Served, ServerSettings, TlsError, ser
 
 use crate::clock::{SystemClock, keep_anchored};
 use crate::config::{Admin, Config};
+use crate::doctor;
 use crate::keys::{self, KeyError};
 use crate::purge;
 use crate::reload::{self, Load, Reloader};
@@ -176,8 +177,17 @@ impl Server {
             warning.iter().for_each(|warning| tracing::warn!("{warning}"));
             metrics.show_certificate(certificates.clone());
         }
-        let OpenedStore { store, prepare, close } = wiring::open_store(config, Arc::clone(&metrics) as _)?;
+        let OpenedStore { store, prepare, redis, close } =
+            wiring::open_store(config, Arc::clone(&metrics) as _)?;
         prepare.await?;
+        if let Some(redis) = redis {
+            // Nobody waits for it: it is advice.
+            tokio::spawn(async move {
+                for warning in doctor::warnings_of(&redis).await {
+                    tracing::warn!("{warning}");
+                }
+            });
+        }
         // Before anything goes by the time. Where the store does not say, the server is not ready until it does.
         if let Err(error) = machine.clock.anchor(&*store).await {
             tracing::warn!(%error, "the store does not say what time it is; it is asked again");

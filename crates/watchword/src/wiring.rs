@@ -51,6 +51,8 @@ pub struct OpenedStore {
     pub store: Arc<dyn Store>,
     /// Waits for its server and brings what is there to what this version needs. A server does so before it uses the store.
     pub prepare: BoxFuture<'static, Result<(), StoreOpenError>>,
+    /// The same, where it is Redis: its servers can say how they are set up.
+    pub redis: Option<Arc<RedisStore>>,
     /// Finishes what is under way. Operations fail from then on.
     pub close: BoxFuture<'static, ()>,
 }
@@ -81,24 +83,37 @@ pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<Opened
             let store = Arc::new(SqliteStore::open(path, options)?);
             let closing = Arc::clone(&store);
             let close = Box::pin(async move { closing.close().await });
-            Ok(OpenedStore { store, prepare: Box::pin(std::future::ready(Ok(()))), close })
+            Ok(OpenedStore { store, prepare: Box::pin(std::future::ready(Ok(()))), redis: None, close })
         }
         StoreUrl::Redis(url) => {
             let announcing = config.store.publish_key.as_ref();
             let announcing =
                 announcing.map(|key| Announcing { channel: key.0.clone(), words: otpgateway::EVENTS });
-            let store =
-                RedisStore::open(url, RedisOptions { observer, announcing, ..RedisOptions::default() })?;
+            let options = RedisOptions::default();
+            let options = RedisOptions {
+                timeout: config.store.timeout,
+                retention: config.retention.or(options.retention),
+                announcing,
+                observer,
+                ..options
+            };
+            let store = Arc::new(RedisStore::open(url, options)?);
             // Nothing of it waits in this process.
             let close = Box::pin(std::future::ready(()));
-            Ok(OpenedStore { store: Arc::new(store), prepare: Box::pin(std::future::ready(Ok(()))), close })
+            let redis = Some(Arc::clone(&store));
+            Ok(OpenedStore { store, prepare: Box::pin(std::future::ready(Ok(()))), redis, close })
         }
         StoreUrl::Postgres(url) => {
-            let options = PostgresOptions { retention, observer, ..PostgresOptions::default() };
+            let options = PostgresOptions {
+                retention,
+                observer,
+                timeout: config.store.timeout,
+                ..PostgresOptions::default()
+            };
             let store = Arc::new(PostgresStore::open(url, options)?);
             let preparing = Arc::clone(&store);
             let prepare = Box::pin(async move { Ok(preparing.prepare().await?) });
-            Ok(OpenedStore { store, prepare, close: Box::pin(std::future::ready(())) })
+            Ok(OpenedStore { store, prepare, redis: None, close: Box::pin(std::future::ready(())) })
         }
     }
 }

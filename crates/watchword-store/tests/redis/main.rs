@@ -9,5 +9,6 @@ mod cost;
 mod durability;
 mod moving;
 mod server;
+mod setup;
 mod suite;
 mod tls;

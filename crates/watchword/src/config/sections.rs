@@ -16,8 +16,8 @@ use watchword_http::dialects::otpgateway::PageSettings;
 
 use super::value::{
     Dialect, ListenAddress, LogFormat, LogLevel, NamespaceName, Picture, ProviderName, ProxyNetwork,
-    PublishKey, RootUrl, RouteKey, Site, StoreUrl, at_once, cool_down, duration, lifetime, limit, per_mille,
-    per_minute, secret, timeout,
+    PublishKey, RootUrl, RouteKey, Site, StoreUrl, at_once, cool_down, duration, lifetime, limit,
+    optional_duration, per_mille, per_minute, secret, store_timeout, timeout,
 };
 
 pub use perfumer::{Perfumer, Webhook};
@@ -131,13 +131,20 @@ impl Admin {
 pub struct Store {
     /// Which store, and where.
     pub url: StoreUrl,
+    /// How long one that is a server of its own is waited for: for a connection, for an answer, and while it is started anew.
+    #[serde(deserialize_with = "store_timeout")]
+    pub timeout: Duration,
     /// The channel of Redis that tells of checks; `None`: nobody is told.
     pub publish_key: Option<PublishKey>,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { url: StoreUrl::Sqlite("watchword.db".into()), publish_key: None }
+        Self {
+            url: StoreUrl::Sqlite("watchword.db".into()),
+            timeout: Duration::from_secs(5),
+            publish_key: None,
+        }
     }
 }
 
@@ -196,23 +203,22 @@ impl Guess {
 }
 
 /// `[retention]`: how long records are kept.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetentionSection {
-    #[serde(deserialize_with = "duration")]
-    delivery_records: Duration,
-}
-
-impl Default for RetentionSection {
-    fn default() -> Self {
-        Self { delivery_records: Retention::default().delivery_records }
-    }
+    #[serde(deserialize_with = "optional_duration")]
+    delivery_records: Option<Duration>,
 }
 
 impl RetentionSection {
-    /// As a store takes it.
+    /// As a store takes it whose own default is `default`.
+    pub fn or(&self, default: Retention) -> Retention {
+        Retention { delivery_records: self.delivery_records.unwrap_or(default.delivery_records) }
+    }
+
+    /// As a store takes it that keeps records on disk.
     pub fn retention(&self) -> Retention {
-        Retention { delivery_records: self.delivery_records }
+        self.or(Retention::default())
     }
 }
 

@@ -271,6 +271,18 @@ pub(super) fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
     bounded(deserializer, Duration::from_secs(1)..=Duration::from_mins(5), "must be from 1s to 5m")
 }
 
+/// How long a store may take to answer.
+pub(super) fn store_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    bounded(deserializer, Duration::from_millis(100)..=Duration::from_mins(1), "must be from 100ms to 1m")
+}
+
+/// A length of time that may be left out.
+pub(super) fn optional_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
+}
+
 /// How long a passcode lives (wire contract of otpgateway: whole seconds, a year at most).
 pub(super) fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let year = Duration::from_hours(365 * 24);

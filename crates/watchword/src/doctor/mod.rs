@@ -8,6 +8,7 @@
 mod clock;
 mod files;
 mod providers;
+mod redis;
 mod report;
 mod running;
 mod site;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use watchword_core::ports::Clock;
 
 use crate::config::Config;
+pub(crate) use redis::warnings as warnings_of;
 pub use report::{as_json, as_table};
 
 /// The longest that one examination over the network may take.

@@ -8,7 +8,7 @@ use watchword_core::ports::{Silent, Store};
 use watchword_store::{SqliteOptions, SqliteStore};
 
 use super::files::mode_of;
-use super::{Finding, State};
+use super::{Finding, State, clock, redis};
 use crate::config::{Config, StoreUrl};
 use crate::keys::{self, Survey};
 use crate::wiring::{OpenedStore, open_store};
@@ -58,7 +58,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
 
 /// A store that several servers may share.
 async fn shared(config: &Config) -> Vec<Finding> {
-    let OpenedStore { store, close, .. } = match open_store(config, Arc::new(Silent)) {
+    let OpenedStore { store, redis, close, .. } = match open_store(config, Arc::new(Silent)) {
         Ok(opened) => opened,
         Err(error) => return vec![Finding::new(SUBJECT, State::Failed, error.to_string())],
     };
@@ -74,6 +74,10 @@ async fn shared(config: &Config) -> Vec<Finding> {
             let detail = format!("{shown}: {live} verifications, {outbox} messages to be sent");
             findings.push(Finding::new(SUBJECT, State::Good, detail));
             findings.push(keys(config, &*store).await);
+            if let Some(redis) = redis {
+                findings.extend(redis::examine(&redis).await);
+            }
+            findings.extend(clock::beside(&*store).await);
         }
         Err(error) => findings.push(Finding::new(SUBJECT, State::Failed, format!("{shown}: {error}"))),
     }

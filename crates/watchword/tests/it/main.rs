@@ -18,6 +18,7 @@ mod otpgateway_keys;
 mod proxies;
 mod redis_flow;
 mod redis_keys;
+mod redis_setup;
 mod reload;
 mod reload_command;
 mod serve;

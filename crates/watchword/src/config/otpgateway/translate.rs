@@ -17,6 +17,9 @@ const ADDRESS: &str = ":9000";
 /// What `server.timeout` takes, in milliseconds.
 const TIMEOUT: RangeInclusive<u64> = 1_000..=300_000;
 
+/// What `store.timeout` takes, in milliseconds.
+const STORE_TIMEOUT: RangeInclusive<u64> = 100..=60_000;
+
 const NO_STORE: &str = "names no server: set `host`, or WATCHWORD_STORE=sqlite:PATH, and the state is kept in that file, \
     on this machine";
 
@@ -63,15 +66,7 @@ fn app(mut app: Section, out: &mut Translated) {
         }
         Err(wrong) => out.problem(&address.origin, &app.key("address"), wrong),
     }
-    if let Some((asked, origin)) = app.milliseconds("server_timeout", out) {
-        let taken = asked.clamp(*TIMEOUT.start(), *TIMEOUT.end());
-        if taken != asked {
-            let text = format!("is {asked}ms, {taken}ms is used (a number without a unit is nanoseconds)");
-            out.warn(&origin, &app.key("server_timeout"), text);
-        }
-        let value = Value::Text(format!("{taken}ms"));
-        out.put(&["server", "timeout"], &app.key("server_timeout"), Node { value, origin });
-    }
+    timeout(&mut app, "server_timeout", TIMEOUT, &["server", "timeout"], out);
     if let Some((true, origin)) = app.boolean("enable_debug_logs", out) {
         let value = Value::Text("debug".to_owned());
         out.put(&["log", "level"], &app.key("enable_debug_logs"), Node { value, origin });
@@ -113,6 +108,24 @@ fn app(mut app: Section, out: &mut Translated) {
     app.finish(out);
 }
 
+/// A length of time of theirs, or what is nearest to it of what ours takes.
+fn timeout(
+    section: &mut Section,
+    key: &'static str,
+    takes: RangeInclusive<u64>,
+    ours: &[&'static str],
+    out: &mut Translated,
+) {
+    let Some((asked, origin)) = section.milliseconds(key, out) else { return };
+    let taken = asked.clamp(*takes.start(), *takes.end());
+    if taken != asked {
+        let text = format!("is {asked}ms, {taken}ms is used (a number without a unit is nanoseconds)");
+        out.warn(&origin, &section.key(key), text);
+    }
+    let value = Value::Text(format!("{taken}ms"));
+    out.put(ours, &section.key(key), Node { value, origin });
+}
+
 /// A URL of ours that says the same.
 fn store(mut store: Section, out: &mut Translated) {
     let redis = store.child("redis", out);
@@ -126,9 +139,7 @@ fn store(mut store: Section, out: &mut Translated) {
     if let Some(key) = redis.text("publish_key", out) {
         out.put(&["store", "publish_key"], &redis.key("publish_key"), key.node());
     }
-    if let Some((_, origin)) = redis.milliseconds("timeout", out) {
-        out.warn(&origin, &redis.key("timeout"), "has no effect: Redis is given 5 s for an answer");
-    }
+    timeout(&mut redis, "timeout", STORE_TIMEOUT, &["store", "timeout"], out);
     let mut given = |key| redis.text(key, out).filter(|set| !set.text.is_empty());
     let (username, password) = (given("username"), given("password"));
     let (host, key_prefix) = (given("host"), given("key_prefix"));

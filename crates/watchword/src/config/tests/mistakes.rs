@@ -78,6 +78,7 @@ fn values_that_can_not_work_are_refused() {
     for (file, mistake) in [
         ("[server]\nlisten = \"localhost\"", "server.listen: must be an IP address and a port"),
         ("[server]\ntimeout = \"500ms\"", "server.timeout: must be from 1s to 5m"),
+        ("[store]\ntimeout = \"99ms\"", "store.timeout: must be from 100ms to 1m"),
         (
             "[server]\nmax_concurrent_requests = 0",
             "server.max_concurrent_requests: must be a whole number from 1",

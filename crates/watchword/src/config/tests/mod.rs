@@ -8,6 +8,7 @@ mod otpgateway;
 mod pages;
 mod perfumer;
 mod reference;
+mod store;
 
 use super::*;
 use crate::clock::SystemClock;
