@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
@@ -18,6 +19,9 @@ use crate::stopwatch;
 
 /// Longest wait for a started server to accept connections.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often a server that is to stop is looked at.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// How the server learns where its admin listener belongs.
 const ADMIN_LISTEN: &str = "WATCHWORD_ADMIN__LISTEN";
@@ -94,6 +98,18 @@ impl RunningServer {
         let mut command = Command::new(program);
         command.args([command_name, "--listen", &listen.to_string()]).args(more);
         Self::launch(command, new_folder(&std::env::temp_dir())?, listen, None).await
+    }
+
+    /// Asks it to stop at once (SIGQUIT), and waits until it has.
+    pub(crate) fn quit(&mut self, deadline: Duration) {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // Where it has ended already there is nothing to wait for either.
+            let _ = rustix::process::kill_process(pid, Signal::QUIT);
+        }
+        let started = stopwatch::now();
+        while matches!(self.child.try_wait(), Ok(None)) && started.elapsed() < deadline {
+            stopwatch::block_for(PAUSE);
+        }
     }
 
     /// Its process id.

@@ -68,6 +68,10 @@ pub(crate) enum Error {
     Mail { server: String, problem: String },
     #[error("cannot ask the store; does it run, on this machine?")]
     Redis(#[source] redis::RedisError),
+    #[error("cannot ask the store; does it run, on this machine?")]
+    Postgres(#[source] tokio_postgres::Error),
+    #[error("the bare server cannot call its store")]
+    BareCall(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the store does not tell its `{what}`")]
     StoreFormat { what: &'static str },
     #[error("a task of the load program failed")]

@@ -89,6 +89,15 @@ pub(crate) fn cpu_time(pid: u32) -> Result<CpuTime, Error> {
     Ok(CpuTime { command: root.command, user, system, processes })
 }
 
+/// The process that started another.
+///
+/// # Errors
+///
+/// When that one has ended, or is on another machine.
+pub(crate) fn parent(pid: u32) -> Result<u32, Error> {
+    Ok(stat(pid, clock_ticks())?.parent)
+}
+
 /// CPU time of this process up to now, without the servers it started.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! `watchword-bench bare`: the same two calls answered with constants, the floor that the server is measured against.
 
+mod calls;
+mod postgres;
 mod redis;
 
 use axum::Router;
@@ -10,13 +12,11 @@ use axum::http::{HeaderName, StatusCode};
 use axum::routing::put;
 use clap::Args;
 
-use self::redis::Redis;
+pub(crate) use self::calls::CallsOptions;
+use self::calls::{CallFailure, Calls};
+use crate::causes::with_causes;
 use crate::error::Error;
 use crate::listen::Listen;
-use crate::store::StoreTraffic;
-
-/// Longest call and longest answer, in bytes.
-const MAX_BYTES: i64 = 1 << 20;
 
 /// Content type of every reply (wire contract of otpgateway, "API").
 const JSON: &str = "application/json; charset=utf-8";
@@ -39,10 +39,6 @@ const CHECK_REPLY: &str = concat!(
     r#""closed":true,"ttl":300}}"#
 );
 
-/// Calls of the store that a verification takes at least: to begin it, to settle its message, to check it. The first two
-/// belong to PUT.
-const CALLS: f64 = 3.0;
-
 /// Answer PUT and check with constants: the least an HTTP server can cost.
 ///
 /// With a store it makes three calls a verification that do nothing, two for PUT and one for the check: the least that a
@@ -61,57 +57,15 @@ pub(crate) struct Options {
     calls: CallsOptions,
 }
 
-/// What is called.
-#[derive(Args)]
-#[command(next_help_heading = "The store")]
-pub(crate) struct CallsOptions {
-    /// A store to call.
-    #[arg(long, value_name = "URL")]
-    store_url: Option<String>,
-    /// Length of a call on the wire, in bytes.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=MAX_BYTES))]
-    request_bytes: u32,
-    /// Length of its answer.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=MAX_BYTES))]
-    reply_bytes: u32,
-}
-
-impl CallsOptions {
-    /// Calls that together have as many bytes as the store was seen to get and give for one verification.
-    pub(crate) fn like(store_url: &str, traffic: &StoreTraffic) -> Self {
-        let each = |bytes: f64| (bytes / CALLS).clamp(0.0, MAX_BYTES as f64) as u32;
-        Self {
-            store_url: Some(store_url.to_owned()),
-            request_bytes: each(traffic.received_bytes),
-            reply_bytes: each(traffic.sent_bytes),
-        }
-    }
-
-    /// As they are given on the command line.
-    pub(crate) fn arguments(&self) -> Vec<String> {
-        let Self { store_url, request_bytes, reply_bytes } = self;
-        let arguments = [
-            ("--store-url", store_url.clone().unwrap_or_default()),
-            ("--request-bytes", request_bytes.to_string()),
-            ("--reply-bytes", reply_bytes.to_string()),
-        ];
-        arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
-    }
-}
-
 /// Serves until the program is stopped. Prints the address once connections are accepted.
 ///
 /// # Errors
 ///
 /// When it can't listen, or reach its store.
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
-    let CallsOptions { store_url, request_bytes, reply_bytes } = options.calls;
-    let router = match store_url {
+    let router = match options.calls.connect().await? {
         None => router(),
-        Some(url) => {
-            let redis = Redis::connect(&url, request_bytes as usize, reply_bytes as usize);
-            calling_router(redis.await.map_err(Error::Redis)?)
-        }
+        Some(calls) => calling_router(calls),
     };
     let listener = options.listen.open("http://").await?;
     axum::serve(listener, router).await.map_err(Error::Bare)
@@ -124,26 +78,24 @@ fn router() -> Router {
 }
 
 /// The same, with the calls of the store before each reply.
-fn calling_router(redis: Redis) -> Router {
-    let begin = async |State(redis): State<Redis>, _body: Bytes| {
-        redis.call().await.map_err(unavailable)?;
-        redis.call().await.map_err(unavailable)?;
+fn calling_router(calls: Calls) -> Router {
+    let begin = async |State(calls): State<Calls>, _body: Bytes| {
+        calls.call().await.map_err(|error| unavailable(&error))?;
+        calls.call().await.map_err(|error| unavailable(&error))?;
         Ok::<_, Unavailable>(reply(PUT_REPLY))
     };
-    let check = async |State(redis): State<Redis>, _body: Bytes| {
-        redis.call().await.map_err(unavailable)?;
+    let check = async |State(calls): State<Calls>, _body: Bytes| {
+        calls.call().await.map_err(|error| unavailable(&error))?;
         Ok::<_, Unavailable>(reply(CHECK_REPLY))
     };
-    Router::new().route(PATH, put(begin).post(check)).with_state(redis)
+    Router::new().route(PATH, put(begin).post(check)).with_state(calls)
 }
 
 type Unavailable = (StatusCode, String);
 
-fn unavailable(error: ::redis::RedisError) -> Unavailable {
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        format!("{{\"status\":\"error\",\"message\":\"{}\"}}", error.category()),
-    )
+/// In words, for a developer who looks at it.
+fn unavailable(error: &CallFailure) -> Unavailable {
+    (StatusCode::SERVICE_UNAVAILABLE, with_causes(error))
 }
 
 fn reply(body: &'static str) -> ([(HeaderName, &'static str); 1], &'static str) {

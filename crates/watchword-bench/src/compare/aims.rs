@@ -18,6 +18,13 @@ const P99_AIM_MS: f64 = 5.0;
 /// CPU a verification of the server and its Redis, as a multiple of the bare server's and its Redis's.
 const REDIS_AIM: f64 = 2.0;
 
+/// The same with PostgreSQL.
+const POSTGRES_AIM: f64 = 2.5;
+
+/// How often PostgreSQL makes its log durable for one HTTP call, of which a verification takes two.
+const SYNCS_AIM: f64 = 0.3;
+const HTTP_CALLS: f64 = 2.0;
+
 pub(super) fn aims(
     bare: &Side,
     server: &Side,
@@ -27,6 +34,7 @@ pub(super) fn aims(
     match store {
         None => without_store(bare, server, disk),
         Some(StoreKind::Redis) => vec![with_store(bare, server, REDIS_AIM)],
+        Some(StoreKind::Postgres) => vec![with_store(bare, server, POSTGRES_AIM), syncs(server)],
     }
 }
 
@@ -52,4 +60,9 @@ fn with_store(bare: &Side, server: &Side, at_most: f64) -> Aim {
     let all = |side: &Side| side.medians.cpu_of_all_us_per_verification;
     let cpu = ratio(all(server), all(bare));
     Aim::new("CPU a verification, the store's too, beside bare with store", "x", cpu, at_most)
+}
+
+fn syncs(server: &Side) -> Aim {
+    let syncs = server.traffic.as_ref().and_then(|traffic| traffic.log_syncs);
+    Aim::new("syncs of the store's log an HTTP call", "", syncs.map(|syncs| syncs / HTTP_CALLS), SYNCS_AIM)
 }

@@ -7,7 +7,7 @@ mod text;
 use clap::Args;
 use serde::Serialize;
 
-use self::sides::{Running, Side, Sides};
+use self::sides::{Side, Sides};
 use crate::aim::Aim;
 use crate::disk::{self, DiskSpeed};
 use crate::error::Error;
@@ -104,9 +104,7 @@ pub(crate) async fn run(options: Options, stop: Stop) -> Result<(), Error> {
         amount.runs,
         text::head(kind),
     ))?;
-    for running in [&bare, &server] {
-        running.subject.prepare(amount.warm_up(), &format!("{}: warm-up", running.name)).await?;
-    }
+    tokio::try_join!(bare.warm_up(amount.warm_up()), server.warm_up(amount.warm_up()))?;
     'runs: for number in 1..=amount.runs.get() {
         for running in [&mut bare, &mut server] {
             let report = running.measure(amount.run(), number, amount.runs).await?;
@@ -117,7 +115,7 @@ pub(crate) async fn run(options: Options, stop: Stop) -> Result<(), Error> {
         }
     }
     let passcode_from = server.subject.api.passcode_from;
-    let [bare, server] = [bare, server].map(Running::finish);
+    let (bare, server) = tokio::try_join!(bare.finish(), server.finish())?;
     for (name, side) in [("bare", &bare), ("server", &server)] {
         output.section(&text::medians(name, side, kind))?;
     }

@@ -16,7 +16,7 @@ use crate::options::{Amount, Caller};
 use crate::process::Watched;
 use crate::report::{Medians, RunReport};
 use crate::stop::Stop;
-use crate::store::{Counters, RunningStore, StoreTraffic};
+use crate::store::{Counters, RunningStore, StoreKind, StoreTraffic};
 use crate::target::{Measured, SERVER};
 use crate::verification::{Api, PasscodeFrom};
 
@@ -33,8 +33,8 @@ pub(super) struct Running {
     pub(super) subject: Subject,
     pub(super) store: Option<RunningStore>,
     runs: Vec<RunReport>,
-    /// What its store did in all runs.
-    done: Counters,
+    /// What its store had done before the first run.
+    before: Option<Counters>,
     /// Stopped with it.
     _started: Option<RunningServer>,
 }
@@ -69,12 +69,15 @@ impl Sides {
         let server = Running::new(SERVER, subject, store, started);
 
         let store = a_store().await?;
-        let calls = match &store {
-            Some(store) => {
+        let calls = match (&store, options.store.kind()) {
+            (Some(store), Some(StoreKind::Redis)) => {
                 let traffic = server.sample(&measurement.amount).await?;
-                traffic.map(|traffic| CallsOptions::like(store.url(), &traffic))
+                traffic.map(|traffic| CallsOptions::as_long_as(store.url(), &traffic))
             }
-            None => None,
+            (Some(store), Some(StoreKind::Postgres)) => {
+                Some(CallsOptions::of_one_row(store.url(), options.store.bare_writes()))
+            }
+            _ => None,
         };
         let started = RunningServer::start_bare(calls.as_ref()).await?;
         let subject = bare_subject(&started, store.as_ref(), caller, stop);
@@ -98,7 +101,7 @@ impl Running {
         store: Option<RunningStore>,
         started: Option<RunningServer>,
     ) -> Self {
-        Self { name, subject, store, runs: Vec::new(), done: Counters::default(), _started: started }
+        Self { name, subject, store, runs: Vec::new(), before: None, _started: started }
     }
 
     /// What its store does for a verification, by a load after which it is warm.
@@ -108,9 +111,18 @@ impl Running {
         self.subject.prepare(load, &what).await?;
         let before = store.counters().await?;
         self.subject.prepare(load, &what).await?;
-        let mut done = Counters::default();
-        done.add(&before, &store.counters().await?);
-        Ok(done.each(load.count))
+        Ok(store.counters().await?.each(&before, load.count))
+    }
+
+    /// The last thing before its runs.
+    ///
+    /// # Errors
+    ///
+    /// When its warm-up fails, or its store can't be asked.
+    pub(super) async fn warm_up(&mut self, load: Load) -> Result<(), Error> {
+        self.subject.prepare(load, &format!("{}: warm-up", self.name)).await?;
+        self.before = self.counters().await?;
+        Ok(())
     }
 
     /// One run, in which no verification may fail.
@@ -124,27 +136,30 @@ impl Running {
         number: u32,
         of: NonZeroU32,
     ) -> Result<RunReport, Error> {
-        let before = self.counters().await?;
         let what = format!("{}: run {number} of {of}", self.name);
         let report = self.subject.measure(load, &what).await?;
         report.must_be_clean()?;
-        if let Some((before, after)) = before.zip(self.counters().await?) {
-            self.done.add(&before, &after);
-        }
         self.runs.push(report.clone());
         Ok(report)
     }
 
+    /// Of a store of its own.
     async fn counters(&self) -> Result<Option<Counters>, Error> {
         match &self.store {
-            Some(store) => store.counters().await.map(Some),
-            None => Ok(None),
+            Some(store) if !store.is_shared => store.counters().await.map(Some),
+            _ => Ok(None),
         }
     }
 
-    pub(super) fn finish(self) -> Side {
+    /// What came of all runs.
+    ///
+    /// # Errors
+    ///
+    /// When its store can't be asked.
+    pub(super) async fn finish(self) -> Result<Side, Error> {
         let completed = self.runs.iter().map(|run| run.completed).sum();
-        let traffic = self.store.as_ref().and_then(|_| self.done.each(completed));
-        Side { medians: Medians::of(&self.runs), runs: self.runs, traffic }
+        let counters = self.before.zip(self.counters().await?);
+        let traffic = counters.and_then(|(before, after)| after.each(&before, completed));
+        Ok(Side { medians: Medians::of(&self.runs), runs: self.runs, traffic })
     }
 }

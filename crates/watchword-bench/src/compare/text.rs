@@ -41,11 +41,21 @@ fn row(side: &str, what: &str, figures: &Medians, limit: &str, store: Option<Sto
 }
 
 pub(super) fn traffic(name: &str, traffic: &StoreTraffic) -> String {
-    let StoreTraffic { calls, commands, busy_us, received_bytes, sent_bytes } = *traffic;
-    format!(
-        "{name}: the store gets {calls:.2} calls a verification, {received_bytes:.0} bytes, and gives back {sent_bytes:.0}; \
-         {busy_us:.1} µs in calls, {commands:.1} commands"
-    )
+    let StoreTraffic { calls, busy_us, commands, received_bytes, sent_bytes, log_syncs } = *traffic;
+    let mut text = format!("{name}: the store gets {calls:.2} calls a verification");
+    let more = [
+        ("µs in them", busy_us, 1),
+        ("commands", commands, 1),
+        ("bytes in", received_bytes, 0),
+        ("bytes out", sent_bytes, 0),
+        ("syncs of its log", log_syncs, 3),
+    ];
+    for (what, figure, decimals) in more {
+        if figure.is_some() {
+            text.push_str(&format!(", {} {what}", decimal(figure, decimals)));
+        }
+    }
+    text
 }
 
 impl std::fmt::Display for DiskSpeed {

@@ -1,6 +1,7 @@
 //! Stores that are servers of their own: started for a measurement or running already, their CPU counted beside the
 //! server's.
 
+mod postgres;
 mod redis;
 
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use self::postgres::RunningPostgres;
 use self::redis::RunningRedis;
 use crate::error::Error;
 use crate::process::Watched;
@@ -18,17 +20,19 @@ use crate::process::Watched;
 pub(crate) enum StoreKind {
     /// Redis.
     Redis,
+    /// PostgreSQL, with fsync.
+    Postgres,
 }
 
 /// Which store is measured with the server.
 #[derive(Args)]
 #[command(next_help_heading = "The store")]
 pub(crate) struct StoreOptions {
-    /// Measure with a store that is a server of its own, and count its CPU too. One is started for the server and one for
-    /// the bare server; {store} in --server-args stands for its URL.
+    /// Measure with a store that is a server of its own, and count its CPU too. One is started for each server; {store} in
+    /// --server-args stands for its URL.
     #[arg(long, value_enum, requires = "server_binary")]
     store: Option<StoreKind>,
-    /// URL of a store that runs already, on this machine; both servers use it.
+    /// URL of a store that runs already, on this machine; both servers use it, and what it does is not counted by calls.
     #[arg(long, value_name = "URL", requires = "store")]
     store_url: Option<String>,
     /// More arguments for a store that is started, split at spaces.
@@ -41,44 +45,60 @@ pub(crate) struct StoreOptions {
         default_value = ""
     )]
     store_args: String,
+    /// Let each call of the bare server write a row, where the store is PostgreSQL.
+    #[arg(long, requires = "store")]
+    bare_writes: bool,
 }
 
 /// A store that answers. One that was started is stopped when this is dropped.
 pub(crate) struct RunningStore {
-    redis: RunningRedis,
+    server: Server,
+    /// Others use it too.
+    pub(crate) is_shared: bool,
 }
 
-/// What a store has done, by its own counters.
+enum Server {
+    Redis(RunningRedis),
+    Postgres(RunningPostgres),
+}
+
+/// What a store has done, by its own counters. `None`: it does not count that.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counters {
-    /// Calls that came over the wire: scripts, or functions.
+    /// Calls that came over the wire: scripts, or functions, each with its transaction.
     calls: u64,
     /// Time spent in them, in microseconds.
-    busy_us: u64,
+    busy_us: Option<u64>,
     /// Commands that scripts gave, and all others that came.
-    commands: u64,
-    received_bytes: u64,
-    sent_bytes: u64,
-    /// Length of the answer that told all this: it counts as sent in the next one.
-    told_bytes: u64,
+    commands: Option<u64>,
+    received_bytes: Option<u64>,
+    sent_bytes: Option<u64>,
+    /// How often the log was made durable.
+    log_syncs: Option<u64>,
 }
 
-/// What a store does for one verification. All fields are means.
+/// What a store does for one verification. All fields are means; `None`: it does not count that.
 #[derive(Clone, Copy, Serialize)]
 pub(crate) struct StoreTraffic {
     /// Calls that came over the wire: scripts, or functions.
     pub(crate) calls: f64,
-    /// Commands that scripts gave, and all others that came.
-    pub(crate) commands: f64,
     /// Time the store spent in calls, by its own clock.
-    pub(crate) busy_us: f64,
-    pub(crate) received_bytes: f64,
-    pub(crate) sent_bytes: f64,
+    pub(crate) busy_us: Option<f64>,
+    /// Commands that scripts gave, and all others that came.
+    pub(crate) commands: Option<f64>,
+    pub(crate) received_bytes: Option<f64>,
+    pub(crate) sent_bytes: Option<f64>,
+    /// How often the log was made durable.
+    pub(crate) log_syncs: Option<f64>,
 }
 
 impl StoreOptions {
     pub(crate) fn kind(&self) -> Option<StoreKind> {
         self.store
+    }
+
+    pub(crate) fn bare_writes(&self) -> bool {
+        self.bare_writes
     }
 
     /// A store of that kind: the one that runs already, else a new one with its data under `folder`.
@@ -87,38 +107,42 @@ impl StoreOptions {
     ///
     /// When it can't be started or reached.
     pub(crate) async fn open(&self, kind: StoreKind, folder: &Path) -> Result<RunningStore, Error> {
-        let StoreKind::Redis = kind;
-        let redis = match &self.store_url {
-            Some(url) => RunningRedis::at(url, None).await?,
-            None => RunningRedis::start(&self.store_args, folder).await?,
+        let server = match (kind, &self.store_url) {
+            (StoreKind::Redis, Some(url)) => Server::Redis(RunningRedis::at(url, None).await?),
+            (StoreKind::Redis, None) => Server::Redis(RunningRedis::start(&self.store_args, folder).await?),
+            (StoreKind::Postgres, Some(url)) => Server::Postgres(RunningPostgres::at(url, None).await?),
+            (StoreKind::Postgres, None) => {
+                Server::Postgres(RunningPostgres::start(&self.store_args, folder).await?)
+            }
         };
-        Ok(RunningStore { redis })
-    }
-}
-
-impl StoreKind {
-    /// What reports call its process.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Redis => "redis",
-        }
+        Ok(RunningStore { server, is_shared: self.store_url.is_some() })
     }
 }
 
 impl RunningStore {
     /// Its URL. It may hold a password.
     pub(crate) fn url(&self) -> &str {
-        &self.redis.url
+        match &self.server {
+            Server::Redis(redis) => &redis.url,
+            Server::Postgres(postgres) => &postgres.url,
+        }
     }
 
     /// The product and its version.
     pub(crate) fn version(&self) -> &str {
-        &self.redis.version
+        match &self.server {
+            Server::Redis(redis) => &redis.version,
+            Server::Postgres(postgres) => &postgres.version,
+        }
     }
 
     /// Its process.
     pub(crate) fn watched(&self) -> Watched {
-        Watched { name: StoreKind::Redis.name().to_owned(), pid: self.redis.pid }
+        let (name, pid) = match &self.server {
+            Server::Redis(redis) => ("redis", redis.pid),
+            Server::Postgres(postgres) => ("postgres", postgres.pid),
+        };
+        Watched { name: name.to_owned(), pid }
     }
 
     /// What it has done so far.
@@ -127,29 +151,25 @@ impl RunningStore {
     ///
     /// When it can't be asked.
     pub(crate) async fn counters(&self) -> Result<Counters, Error> {
-        self.redis.counters().await
+        match &self.server {
+            Server::Redis(redis) => redis.counters().await,
+            Server::Postgres(postgres) => postgres.counters().await,
+        }
     }
 }
 
 impl Counters {
-    /// Adds what was done between two readings.
-    pub(crate) fn add(&mut self, before: &Self, after: &Self) {
-        self.calls += after.calls.saturating_sub(before.calls);
-        self.busy_us += after.busy_us.saturating_sub(before.busy_us);
-        self.commands += after.commands.saturating_sub(before.commands);
-        self.received_bytes += after.received_bytes.saturating_sub(before.received_bytes);
-        self.sent_bytes += after.sent_bytes.saturating_sub(before.sent_bytes + before.told_bytes);
-    }
-
-    /// The part of each of so many verifications. `None` for none.
-    pub(crate) fn each(&self, verifications: u64) -> Option<StoreTraffic> {
-        let each = |count: u64| count as f64 / verifications as f64;
+    /// What was done since `before` for each of so many verifications. `None` for none.
+    pub(crate) fn each(&self, before: &Self, verifications: u64) -> Option<StoreTraffic> {
+        let each = |now: u64, before: u64| now.saturating_sub(before) as f64 / verifications as f64;
+        let of = |field: fn(&Self) -> Option<u64>| Some(each(field(self)?, field(before)?));
         (verifications > 0).then(|| StoreTraffic {
-            calls: each(self.calls),
-            commands: each(self.commands),
-            busy_us: each(self.busy_us),
-            received_bytes: each(self.received_bytes),
-            sent_bytes: each(self.sent_bytes),
+            calls: each(self.calls, before.calls),
+            busy_us: of(|counters| counters.busy_us),
+            commands: of(|counters| counters.commands),
+            received_bytes: of(|counters| counters.received_bytes),
+            sent_bytes: of(|counters| counters.sent_bytes),
+            log_syncs: of(|counters| counters.log_syncs),
         })
     }
 }

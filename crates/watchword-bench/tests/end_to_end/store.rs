@@ -19,9 +19,10 @@ fn about(value: &Value, expected: f64) {
     assert!((value - expected).abs() <= expected / 100.0, "{value} is not about {expected}");
 }
 
-fn processes(run: &Value) -> [&Value; 2] {
+/// The process ids of a server and its store.
+fn processes<'a>(run: &'a Value, name: &str, command: &str) -> [&'a Value; 2] {
     let [server, store] = run["processes"].as_array().unwrap().as_slice() else { panic!("{run}") };
-    assert_eq!((&store["name"], &store["command"]), (&"redis".into(), &"redis-server".into()));
+    assert_eq!((&store["name"], &store["command"]), (&name.into(), &command.into()));
     [&server["pid"], &store["pid"]]
 }
 
@@ -44,7 +45,8 @@ fn the_bare_server_gives_its_redis_as_many_bytes_as_the_measured_one_and_both_re
             .map(|name| medians[name].as_f64().unwrap());
         assert!(server <= all, "{medians}");
     }
-    let [bare, server] = ["bare", "server"].map(|side| processes(&report[side]["runs"][0]));
+    let [bare, server] =
+        ["bare", "server"].map(|side| processes(&report[side]["runs"][0], "redis", "redis-server"));
     assert!(bare[0] != server[0] && bare[1] != server[1], "each has its own: {bare:?}, {server:?}");
     assert!(bare.into_iter().chain(server).all(|pid| !process_exists(pid)));
     let [aim] = report["aims"].as_array().unwrap().as_slice() else { panic!("{report}") };
@@ -60,10 +62,40 @@ fn a_redis_that_runs_already_is_used_by_both_and_left_running() {
     let calls = "bare --listen {listen} --store-url {store}";
     let report = json_of(&bench(&compare(calls, &["--store", "redis", "--store-url", &redis.url()])));
     for side in ["bare", "server"] {
-        assert_eq!(report[side]["traffic"]["calls"], 3.0);
-        assert_eq!(processes(&report[side]["runs"][0])[1], redis.process.id());
+        assert_eq!(report[side]["traffic"], Value::Null, "whose calls they are is not known");
+        assert_eq!(processes(&report[side]["runs"][0], "redis", "redis-server")[1], redis.process.id());
     }
     assert_eq!(redis.command(&["PING"]), "PONG\n");
+}
+
+#[test]
+fn a_postgresql_is_started_with_fsync_and_its_calls_and_syncs_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    make_reachable(folder.path());
+    let calls = "bare --listen {listen} --store-url {store} --writes";
+    let more = ["--store", "postgres", "--data", folder.path().to_str().unwrap()];
+    let report = json_of(&bench(&compare(calls, &more)));
+    assert!(report["store"]["version"].as_str().unwrap().starts_with("PostgreSQL "), "{report}");
+    for side in ["bare", "server"] {
+        about(&report[side]["traffic"]["calls"], 3.0);
+        assert_eq!(report[side]["traffic"]["received_bytes"], Value::Null);
+        let [server, store] = processes(&report[side]["runs"][0], "postgres", "postgres");
+        assert!(!process_exists(server) && !process_exists(store));
+        assert!(report[side]["runs"][0]["processes"][1]["processes"].as_u64().unwrap() > 4, "{report}");
+    }
+    // The one writes a row with each call and makes it durable, the other writes none.
+    let syncs = |side: &str| report[side]["traffic"]["log_syncs"].as_f64().unwrap();
+    assert!(syncs("server") > 0.3 && syncs("bare") < 0.1, "{} {}", syncs("server"), syncs("bare"));
+    let [cpu, aim] = report["aims"].as_array().unwrap().as_slice() else { panic!("{report}") };
+    assert_eq!((&cpu["at_most"], &aim["at_most"]), (&2.5.into(), &0.3.into()));
+    assert_eq!(aim["measured"].as_f64().unwrap(), syncs("server") / 2.0);
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+/// For the user that PostgreSQL runs as where this runs as root.
+fn make_reachable(folder: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
