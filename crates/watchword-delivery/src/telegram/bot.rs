@@ -25,6 +25,9 @@ const ALLOWED_UPDATES: [&str; 1] = ["message"];
 /// How long a call may take, past the time that the Bot API is asked to wait.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The same for `setWebhook`: the Bot API first tries to reach the webhook.
+const SET_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Bytes of an answer, and of one with updates: those hold what people wrote.
 const MOST_BYTES: usize = 64 * 1_024;
 const MOST_UPDATES_BYTES: usize = 8 * 1_024 * 1_024;
@@ -189,7 +192,7 @@ impl Bot {
             drop_pending_updates: webhook.drop_pending,
             secret_token: secret,
         };
-        self.call("setWebhook", &parameters, CALL_TIMEOUT, MOST_BYTES, |_| ()).await
+        self.call("setWebhook", &parameters, SET_TIMEOUT, MOST_BYTES, |_| ()).await
     }
 
     /// Makes Telegram keep the bot's updates for whoever polls. It is no error that there was no webhook.
