@@ -177,7 +177,7 @@ impl Pooler {
             fs::write(&file, settings).unwrap();
             give_away(folder.path());
             let file = file.to_str().expect("a temporary folder has a plain name");
-            let mut process = start_as_nobody(Path::new("pgbouncer"), &[file.to_owned()]);
+            let mut process = start_as_nobody(&pooler(), &[file.to_owned()]);
             let is_up = process.wait_for_line("the pooler's word that it is up", |line| {
                 if line.contains("process up") {
                     Some(true)
@@ -206,6 +206,12 @@ fn binary(name: &str) -> PathBuf {
     versions.sort_by_key(number);
     let programs = versions.into_iter().rev().map(|version| version.join("bin").join(name));
     programs.into_iter().find(|program| program.exists()).unwrap_or_else(|| name.into())
+}
+
+/// Debian puts it where only root's path looks.
+fn pooler() -> PathBuf {
+    let debians = Path::new("/usr/sbin/pgbouncer");
+    if debians.exists() { debians.into() } else { "pgbouncer".into() }
 }
 
 /// `None`: it ended, for somebody else has its port.
