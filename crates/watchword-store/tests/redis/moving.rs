@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use watchword_core::namespace::Namespace;
-use watchword_core::ports::{OnLive, Selector, Start, StoreError};
+use watchword_core::ports::{OnLive, Selector, Start, Store as _, StoreError};
 use watchword_store::RedisOptions;
 use watchword_testkit::deadline::{eventually, within};
 use watchword_testkit::suite::Fresh;
@@ -134,6 +134,25 @@ async fn a_primary_that_is_killed_is_followed_by_the_one_that_the_sentinels_name
     })
     .await;
     assert!(primary.command(&["ROLE"]).starts_with("master"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_and_their_primary_have_each_their_own_users() {
+    let (primary, _replica, sentinel) = watched().await;
+    primary.command(&["ACL", "SETUSER", "app", "on", ">one", "~*", "&*", "+@all"]);
+    sentinel.command(&["ACL", "SETUSER", "watch", "on", ">t&wo", "~*", "&*", "+@all"]);
+    // Whoever does not sign in may look at nothing.
+    sentinel.command(&["ACL", "SETUSER", "default", "off"]);
+    let ready = async |credentials: &str, query: &str| {
+        let url = format!("redis+sentinel://{credentials}127.0.0.1:{}/mymaster{query}", sentinel.port);
+        store(&url, RedisOptions::default()).ready().await
+    };
+    let theirs = "?sentinel_username=watch&sentinel_password=t%26wo";
+    ready("app:one@", theirs).await.unwrap();
+    for (credentials, query) in [("app:one@", ""), ("app:two@", theirs)] {
+        let refused = ready(credentials, query).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

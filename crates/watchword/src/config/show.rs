@@ -117,10 +117,37 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// `scheme://user:password@host` without what is before the `@`.
+/// `scheme://user:password@host?password=secret` without what is before the `@`, and without passwords after the `?`.
 fn without_credentials(text: &str) -> String {
-    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
-        Some((scheme, (_, rest))) => format!("{scheme}://…@{rest}"),
-        None => text.to_owned(),
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let (place, query) = rest.split_once('?').map_or((rest, None), |(place, query)| (place, Some(query)));
+    let place = place.rsplit_once('@').map_or_else(|| place.to_owned(), |(_, place)| format!("…@{place}"));
+    let pair = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if name.contains("pass") => format!("{name}=…"),
+        _ => pair.to_owned(),
+    };
+    let query = query.map(|query| query.split('&').map(pair).collect::<Vec<_>>().join("&"));
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{scheme}://{place}{query}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_shown_without_what_signs_in() {
+        for (text, shown) in [
+            ("sqlite:watchword.db", "sqlite:watchword.db"),
+            ("https://otp.example/a?b=c", "https://otp.example/a?b=c"),
+            ("redis://user:s3c%40ret@one:1/3", "redis://…@one:1/3"),
+            (
+                "rediss+sentinel://:s3cret@one/m?key_prefix=a&sentinel_password=s3c@ret&ca_file=/ca.pem",
+                "rediss+sentinel://…@one/m?key_prefix=a&sentinel_password=…&ca_file=/ca.pem",
+            ),
+            ("postgres://one/db?user=me&password=s3cret", "postgres://one/db?user=me&password=…"),
+        ] {
+            assert_eq!(without_credentials(text), shown);
+        }
     }
 }

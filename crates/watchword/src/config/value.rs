@@ -160,7 +160,7 @@ from_text!(StoreUrl, "a store's URL, like \"sqlite:watchword.db\"", |text| {
             }
             Ok(Self::Sqlite(path.into()))
         }
-        "redis" | "rediss" | "redis+cluster" | "rediss+cluster" => {
+        "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" | "redis+cluster" | "rediss+cluster" => {
             RedisUrl::parse(text).map(|url| Self::Redis(Box::new(url))).map_err(|error| error.to_string())
         }
         "postgres" | "postgresql" => PostgresUrl::parse(text)

@@ -34,17 +34,17 @@ impl Lines {
         patience: Duration,
     ) -> Result<Self, RedisError> {
         let way = Arc::new(Way::Server(Client::open(info.clone())?));
-        Ok(Self::new(url::shown(info), way, connections, patience))
+        Ok(Self::new(url::shown(info), &way, connections, patience))
     }
 
     /// To the server that the sentinels name when a connection is made.
     pub(super) fn by_sentinels(sentinels: SentinelClient, connections: usize, patience: Duration) -> Self {
         let way = Arc::new(Way::Sentinels(tokio::sync::Mutex::new(sentinels)));
-        Self::new("the primary".to_owned(), way, connections, patience)
+        Self::new("the primary".to_owned(), &way, connections, patience)
     }
 
-    fn new(name: String, way: Arc<Way>, connections: usize, patience: Duration) -> Self {
-        let lines = (0..connections.max(1)).map(|_| Line::new(Arc::clone(&way), patience));
+    fn new(name: String, way: &Arc<Way>, connections: usize, patience: Duration) -> Self {
+        let lines = (0..connections.max(1)).map(|_| Line::new(Arc::clone(way), patience));
         Self { name, lines: lines.collect(), next: AtomicUsize::new(0) }
     }
 

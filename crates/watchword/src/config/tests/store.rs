@@ -36,6 +36,21 @@ fn the_original_says_how_long_its_redis_is_waited_for() {
 }
 
 #[test]
+fn every_url_of_a_redis_names_one() {
+    for url in [
+        "redis://one",
+        "rediss://one?ca_file=/etc/ca.pem",
+        "redis+sentinel://one,two/mymaster",
+        "rediss+sentinel://one,two/mymaster/3?sentinel_password=s3cret",
+        "redis+cluster://one,two",
+        "rediss+cluster://one,two",
+    ] {
+        let config = with(LEAST, &[KEY, ("WATCHWORD_STORE", url)], Vec::new()).unwrap();
+        assert!(matches!(config.store.url, StoreUrl::Redis(_)), "{url}");
+    }
+}
+
+#[test]
 fn records_are_kept_as_the_store_does_unless_it_is_said() {
     let none = Retention { delivery_records: Duration::ZERO };
     for (more, on_disk, in_memory) in [
