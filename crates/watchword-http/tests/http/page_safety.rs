@@ -231,7 +231,7 @@ impl Reply {
                 break;
             }
             assert!(!reply.header("location").contains(['<', '"']), "{:?}", reply.headers);
-            reply = app.visit("GET", &reply.header("location").to_owned(), "").await;
+            reply = app.visit("GET", reply.header("location"), "").await;
         }
         reply
     }

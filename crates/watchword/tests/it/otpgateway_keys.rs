@@ -87,6 +87,8 @@ const SETTINGS: &[(&str, &str, &str, Fate)] = &[
     ("store.redis", "max_active", "7", Told),
     ("store.redis", "max_idle", "7", Told),
     ("store.redis", "key_prefix", "'codes'", Counts),
+    ("store.redis", "timeout", "'7s'", Counts),
+    ("store.redis", "publish_key", "'checks'", Counts),
     ("auth.one", "namespace", "'two'", Counts),
     ("auth.one", "secret", "'another'", Counts),
     ("providers.smtp", "from_email", "'codes@shop.example'", Counts),

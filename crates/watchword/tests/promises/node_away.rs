@@ -8,7 +8,10 @@ use watchword_testkit::redis::Keeping;
 use crate::nodes::{Node, Nodes};
 use crate::receiver::Receiver;
 
-const PAGES: [(Method, &str, &[(&str, &str)]); 5] = [
+/// How, what for, and with which form.
+type Call = (Method, &'static str, &'static [(&'static str, &'static str)]);
+
+const PAGES: [Call; 5] = [
     (Method::GET, "/otp/app/johns-id", &[]),
     (Method::POST, "/otp/app/johns-id", &[("otp", "123456")]),
     (Method::POST, "/otp/app/johns-id", &[("action", "resend")]),
@@ -16,7 +19,7 @@ const PAGES: [(Method, &str, &[(&str, &str)]); 5] = [
     (Method::POST, "/otp/app/johns-id/address", &[("to", "42")]),
 ];
 
-const API: [(Method, &str, &[(&str, &str)]); 7] = [
+const API: [Call; 7] = [
     (Method::PUT, "/api/otp/janes-id", &[("provider", "sms"), ("to", "42")]),
     (Method::PUT, "/api/otp", &[("provider", "sms")]),
     (Method::POST, "/api/otp/johns-id", &[("otp", "123456")]),
