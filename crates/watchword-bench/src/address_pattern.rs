@@ -5,19 +5,24 @@ use std::str::FromStr;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::verification::Dialect;
+
 /// Digits of `{number}`. With a country code before them they make a phone number.
 const DIGITS: usize = 9;
 
 /// One past the largest `{number}`.
 const NUMBERS: u64 = 10_u64.pow(DIGITS as u32);
 
-/// An address with places for what tells one person from the next, encoded for a form already.
+/// An address with places for what tells one person from the next.
 #[derive(Clone, Debug)]
 pub(crate) struct AddressPattern(Vec<Part>);
 
 #[derive(Clone, Debug)]
 enum Part {
-    Encoded(String),
+    Text {
+        plain: String,
+        encoded: String,
+    },
     /// `{id}`: the verification's whole id.
     Id,
     /// `{number}`: a number of [`DIGITS`] digits.
@@ -37,6 +42,13 @@ pub(crate) struct Person {
     pub(crate) number: u64,
 }
 
+impl Part {
+    fn text(text: &str) -> Self {
+        let encoded = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        Self::Text { plain: text.to_owned(), encoded }
+    }
+}
+
 impl FromStr for AddressPattern {
     type Err = PatternError;
 
@@ -46,7 +58,7 @@ impl FromStr for AddressPattern {
             if text.contains(['{', '}']) {
                 return Err(PatternError);
             }
-            Ok(Part::Encoded(utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()))
+            Ok(Part::text(text))
         };
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
@@ -65,15 +77,39 @@ impl FromStr for AddressPattern {
 }
 
 impl AddressPattern {
-    /// Adds a person's address to a form, encoded.
+    /// What a caller of that API usually sends to.
+    pub(crate) fn usual(dialect: Dialect) -> Self {
+        let text = Part::text;
+        Self(match dialect {
+            Dialect::Otpgateway => vec![text("user-"), Part::Id, text("@example.com")],
+            Dialect::Perfumer => vec![text("77"), Part::Number],
+        })
+    }
+
+    /// Adds a person's address to a form or a query, encoded.
     pub(crate) fn write(&self, person: &Person, form: &mut String) {
+        self.write_parts(person, form, |part| match part {
+            Part::Text { encoded, .. } => encoded,
+            _ => "",
+        });
+    }
+
+    /// Adds a person's address as it is.
+    pub(crate) fn write_plain(&self, person: &Person, text: &mut String) {
+        self.write_parts(person, text, |part| match part {
+            Part::Text { plain, .. } => plain,
+            _ => "",
+        });
+    }
+
+    fn write_parts(&self, person: &Person, to: &mut String, text_of: fn(&Part) -> &str) {
         for part in &self.0 {
             match part {
-                Part::Encoded(text) => form.push_str(text),
-                Part::Id => form.push_str(&person.id),
+                Part::Text { .. } => to.push_str(text_of(part)),
+                Part::Id => to.push_str(&person.id),
                 Part::Number => {
                     // Writing to a String can't fail.
-                    let _ = write!(form, "{:0DIGITS$}", person.number % NUMBERS);
+                    let _ = write!(to, "{:0DIGITS$}", person.number % NUMBERS);
                 }
             }
         }
@@ -106,5 +142,8 @@ mod tests {
             });
             assert_eq!(form.as_deref(), expected, "{text:?}");
         }
+        let mut plain = String::new();
+        "+77{number} {id}".parse::<AddressPattern>().unwrap().write_plain(&person, &mut plain);
+        assert_eq!(plain, "+77000000042 b7-1");
     }
 }

@@ -16,6 +16,7 @@ use crate::client::Endpoint;
 use crate::error::Error;
 use crate::options::Server;
 use crate::stopwatch;
+use crate::verification::Dialect;
 
 /// Longest wait for a started server to accept connections.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
@@ -55,12 +56,19 @@ impl RunningServer {
     /// # Errors
     ///
     /// When it can't be started, or is not ready in time.
-    pub(crate) async fn start(server: &Server, store: Option<&str>) -> Result<Self, Error> {
+    pub(crate) async fn start(server: &Server, store: Option<&str>, dialect: Dialect) -> Result<Self, Error> {
         let folder = new_folder(&server.folder())?;
         let listen = free_address()?;
         let mut command = Command::new(&server.server_binary);
         let places = Places { listen, data: folder.path(), store };
-        command.args(places.fill(server.args(store.is_some()))).args(&server.extra);
+        command.args(places.fill(server.args(store.is_some(), dialect))).args(&server.extra);
+        if dialect == Dialect::Perfumer {
+            let in_folder = format!("sqlite:{}/watchword.db", folder.path().display());
+            command.env("WATCHWORD_LISTEN", listen.to_string());
+            command.env("WATCHWORD_STORE", store.unwrap_or(&in_folder));
+            // Nobody is sent a message.
+            command.env("DUMMY", "true");
+        }
         if store.is_some() && std::env::var_os(KEY).is_none() {
             // A store that others could share asks for a key of one's own.
             command.env(KEY, THROW_AWAY_KEY);

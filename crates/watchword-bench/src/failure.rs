@@ -32,8 +32,10 @@ pub(crate) enum Failure {
     NoReply { call: Call, source: ExchangeError },
     #[error("{call} was answered {status} {message}")]
     Refused { call: Call, status: StatusCode, message: String },
-    #[error("{call} was answered 200, but not with an envelope of the otpgateway API")]
+    #[error("{call} was answered 200, but not with a reply of its API")]
     NotTheApi { call: Call },
+    #[error("{call} was answered 200, but not with a `status` that is true")]
+    NotTrue { call: Call },
     #[error("the reply to PUT gives no passcode back")]
     NoPasscode,
 }
@@ -59,7 +61,10 @@ pub(crate) enum ErrorKind {
 impl Failure {
     pub(crate) fn call(&self) -> Call {
         match self {
-            Self::NoReply { call, .. } | Self::Refused { call, .. } | Self::NotTheApi { call } => *call,
+            Self::NoReply { call, .. }
+            | Self::Refused { call, .. }
+            | Self::NotTheApi { call }
+            | Self::NotTrue { call } => *call,
             Self::NoPasscode => Call::Put,
         }
     }
@@ -75,7 +80,7 @@ impl Failure {
                 }
             },
             Self::Refused { .. } => ErrorKind::Status,
-            Self::NotTheApi { .. } | Self::NoPasscode => ErrorKind::NotTheApi,
+            Self::NotTheApi { .. } | Self::NotTrue { .. } | Self::NoPasscode => ErrorKind::NotTheApi,
         }
     }
 

@@ -6,12 +6,15 @@
 //!   field in `report::RunReport`, a line in `report/text.rs`, and a row in the tables of docs/performance.md: a test compares
 //!   those with what comes out.
 //! - **a process to be counted**: nothing here; `--also-pid NAME=PID` takes any.
-//! - **a target with another API**: `verification.rs` is all that is known of otpgateway's. Turn its `Api` into a trait with
-//!   `put` and `check`, and let an option of `options::Caller` choose. `preflight.rs` tries one verification before each load and
-//!   says what to mend: its advice belongs to the API, too.
+//! - **a target with another API**: a file in `verification/` with its two calls, a line in `verification::Dialect` and where
+//!   `Api` chooses, and its calls in the bare server. `preflight.rs` tries one verification before each load and says what to
+//!   mend: its advice belongs to the API, too.
+//! - **a store that is a server of its own**: a file in `store/` that starts it and reads its counters, one in `bare/` that calls
+//!   it, and a line in `store::StoreKind`.
 //! - **an aim**: an [`aim::Aim`] in the command that measures it.
 //!
-//! The load program for Watchword's developers: it drives PUT-then-check against a server that speaks the otpgateway API,
+//! The load program for Watchword's developers: it drives PUT-then-check against a server that speaks the otpgateway API, or one
+//! that takes the place of Perfumer OTP,
 //! counts what that costs the server and its store, and compares the cost with the least that an HTTP server can do.
 //! Measure release builds only.
 //!
@@ -21,7 +24,7 @@
 //! `machine.rs`) and counters (`metrics.rs`) around a load. `load/` has a task for each connection (`client/`), which takes its
 //! turns from `load/turns.rs`: at once, or when a thread of its own says that one is due. Latencies (`latency.rs`) and failures
 //! (`failure.rs`) are counted by each task for itself and added up at the end. `limit.rs` says what kept it from being faster,
-//! `report/` what came of it. `stop.rs` carries Ctrl-C to all of them, `progress.rs` shows a bar. Real time is read in
+//! `report/` what came of it. `store/` starts and asks what the server keeps its data in, `bare/` is what it is compared with. `stop.rs` carries Ctrl-C to all of them, `progress.rs` shows a bar. Real time is read in
 //! `stopwatch.rs` alone.
 
 mod address_pattern;
@@ -35,6 +38,7 @@ mod disk;
 mod error;
 mod failure;
 mod figures;
+mod history;
 mod latency;
 mod limit;
 mod listen;
@@ -95,6 +99,7 @@ enum Command {
     Run(run::Options),
     Compare(compare::Options),
     Memory(memory::Options),
+    History(history::Options),
     Smtp(smtp::Options),
     #[command(hide = true)]
     SmtpSink(smtp::sink::Options),
@@ -155,6 +160,7 @@ async fn perform(command: Command, stop: Stop) -> Result<(), Error> {
         Command::Run(options) => run::run(options, stop).await,
         Command::Compare(options) => compare::run(options, stop).await,
         Command::Memory(options) => memory::run(options, stop).await,
+        Command::History(options) => history::run(options, stop).await,
         Command::Smtp(options) => smtp::run(options, stop).await,
         Command::SmtpSink(options) => smtp::sink::run(options).await,
     }

@@ -130,7 +130,7 @@ pub(crate) async fn run(options: Options, stop: Stop) -> Result<(), Error> {
 
 /// Starts a server and leaves so many live verifications in it.
 async fn fill(options: &Options, live: u64, output: Output, stop: &Stop) -> Result<Filled, Error> {
-    let server = RunningServer::start(&options.server, None).await?;
+    let server = RunningServer::start(&options.server, None, options.caller.api).await?;
     let pid = server.pid();
     let idle = process::memory(pid)?;
     output.section(&format_args!("idle: {idle}"))?;

@@ -9,7 +9,7 @@ use crate::address_pattern::AddressPattern;
 use crate::client::{Authorities, Endpoint, Origin};
 use crate::load::{Load, MAX_ERRORS, Work};
 use crate::process::Watched;
-use crate::verification::{Api, Credentials, PasscodeFrom};
+use crate::verification::{Api, Credentials, Dialect, PasscodeFrom};
 
 /// Largest warm-up, in verifications.
 const MAX_WARM_UP: u64 = 20_000;
@@ -19,6 +19,9 @@ const FOLDER_ARGS: &str = "dev --listen {listen} --data {data}";
 
 /// Arguments of a server that keeps its data in a store of its own.
 const STORE_ARGS: &str = "dev --listen {listen} --store {store}";
+
+/// Arguments of a server that takes the place of Perfumer OTP: all else comes by its environment.
+const PERFUMER_ARGS: &str = "serve --as perfumer";
 
 /// All that it takes to measure one server.
 #[derive(Args)]
@@ -62,6 +65,12 @@ pub(crate) struct Target {
 #[derive(Args)]
 #[command(next_help_heading = "The calls")]
 pub(crate) struct Caller {
+    /// Whose API the server speaks.
+    #[arg(long, value_enum, default_value = "otpgateway")]
+    pub(crate) api: Dialect,
+    /// Set two limits by IP and one by target, none of which is reached; of Perfumer's API.
+    #[arg(long)]
+    pub(crate) limits: bool,
     /// Namespace: the user name of the API.
     #[arg(long, default_value = "dev")]
     namespace: String,
@@ -72,9 +81,9 @@ pub(crate) struct Caller {
     #[arg(long, default_value = "inbox")]
     provider: String,
     /// Addresses. {id} stands for the verification's id, {number} for nine digits, both each person's own; for text
-    /// messages give such as +77{number}.
-    #[arg(long, value_name = "PATTERN", default_value = "user-{id}@example.com")]
-    to: AddressPattern,
+    /// messages give such as +77{number} [default: user-{id}@example.com; 77{number} for Perfumer's API]
+    #[arg(long, value_name = "PATTERN")]
+    to: Option<AddressPattern>,
     /// Who makes the passcode: the server, when its reply to PUT gives it back, or this program [default: the server,
     /// if it gives it back]
     #[arg(long, value_enum)]
@@ -84,10 +93,11 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn api(&self, endpoint: Endpoint) -> Api {
         Api {
+            dialect: self.api,
             endpoint,
             credentials: Credentials::new(&self.namespace, &self.secret),
             provider: self.provider.clone(),
-            to: self.to.clone(),
+            to: self.to.clone().unwrap_or_else(|| AddressPattern::usual(self.api)),
             passcode_from: self.passcode_from.unwrap_or(PasscodeFrom::Reply),
         }
     }
@@ -157,7 +167,8 @@ pub(crate) struct Server {
     #[arg(long, value_name = "PATH")]
     pub(crate) server_binary: PathBuf,
     /// Its arguments, split at spaces; {listen} and {data} stand for the address and the folder it is given, {store} for
-    /// the URL of its store [default: dev --listen {listen}, with --data {data} or --store {store}]
+    /// the URL of its store [default: dev --listen {listen}, with --data {data} or --store {store}; serve --as perfumer for
+    /// Perfumer's API, with DUMMY=true, WATCHWORD_LISTEN and WATCHWORD_STORE set]
     #[arg(long, value_name = "ARGUMENTS")]
     server_args: Option<String>,
     /// Folder that is to hold the server's data, in a new folder that is removed at the end; also where the disk is
@@ -174,8 +185,12 @@ pub(crate) struct Server {
 
 impl Server {
     /// Its arguments, as they are to be filled in.
-    pub(crate) fn args(&self, with_store: bool) -> &str {
-        let usual = if with_store { STORE_ARGS } else { FOLDER_ARGS };
+    pub(crate) fn args(&self, with_store: bool, dialect: Dialect) -> &str {
+        let usual = match (dialect, with_store) {
+            (Dialect::Otpgateway, false) => FOLDER_ARGS,
+            (Dialect::Otpgateway, true) => STORE_ARGS,
+            (Dialect::Perfumer, _) => PERFUMER_ARGS,
+        };
         self.server_args.as_deref().unwrap_or(usual)
     }
 

@@ -8,8 +8,9 @@ use crate::causes::with_causes;
 use crate::client::{Connection, Endpoint, ExchangeError};
 use crate::error::Error;
 use crate::failure::{Call, ErrorKind, Failure};
+use crate::options::Caller;
 use crate::stopwatch;
-use crate::verification::{Api, PasscodeFrom};
+use crate::verification::{Api, Dialect, PasscodeFrom, perfumer};
 
 /// Longest part of what a server says of itself that is repeated, in characters.
 const MAX_PRODUCT: usize = 100;
@@ -21,14 +22,22 @@ pub(crate) struct Ready {
     pub(crate) product: Option<String>,
 }
 
-/// Verifies one person. Where `asked` is `None`, finds out whether the target gives passcodes back.
+/// Sets limits where they are asked for, and verifies one person. Where `asked` is `None`, finds out whether the target gives passcodes back.
 ///
 /// # Errors
 ///
 /// When it does not work; the text says what to mend.
-pub(crate) async fn check(mut api: Api, asked: Option<PasscodeFrom>) -> Result<Ready, Error> {
+pub(crate) async fn check(mut api: Api, caller: &Caller) -> Result<Ready, Error> {
+    let asked = match api.dialect {
+        Dialect::Otpgateway => caller.passcode_from,
+        Dialect::Perfumer => Some(PasscodeFrom::Own),
+    };
     api.passcode_from = asked.unwrap_or(PasscodeFrom::Reply);
     let mut connection = connect(&api.endpoint).await?;
+    if caller.limits && api.dialect == Dialect::Perfumer {
+        let set = perfumer::set_limits(&api, &mut connection).await;
+        set.map_err(|failure| refused(&failure, &api))?;
+    }
     let outcome = match verify(&api, &mut connection, 0).await {
         Err(Failure::NoPasscode) if asked.is_none() => {
             api.passcode_from = PasscodeFrom::Own;
@@ -38,11 +47,15 @@ pub(crate) async fn check(mut api: Api, asked: Option<PasscodeFrom>) -> Result<R
     };
     match outcome {
         Ok(()) => Ok(Ready { product: product(&api.endpoint, &mut connection).await, api }),
-        Err(failure) => Err(Error::Preflight {
-            target: api.endpoint.origin.to_string(),
-            reason: with_causes(&failure).trim_end_matches(['.', ' ']).to_owned(),
-            advice: advice(&failure, &api),
-        }),
+        Err(failure) => Err(refused(&failure, &api)),
+    }
+}
+
+fn refused(failure: &Failure, api: &Api) -> Error {
+    Error::Preflight {
+        target: api.endpoint.origin.to_string(),
+        reason: with_causes(failure).trim_end_matches(['.', ' ']).to_owned(),
+        advice: advice(failure, api),
     }
 }
 
@@ -71,6 +84,11 @@ fn advice(failure: &Failure, api: &Api) -> String {
             format!(
                 "Does the server have the provider `{provider}`, and take such addresses? Give --provider and --to"
             )
+        }
+        (_, Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)) | (ErrorKind::NotTheApi, _)
+            if api.dialect == Dialect::Perfumer =>
+        {
+            "Is Perfumer's API there? Give its base URL as --target".to_owned()
         }
         (_, Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)) | (ErrorKind::NotTheApi, _)
             if !matches!(failure, Failure::NoPasscode) =>

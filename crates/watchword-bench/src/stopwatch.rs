@@ -29,6 +29,11 @@ pub(crate) fn block_for(duration: Duration) {
     std::thread::sleep(duration);
 }
 
+/// Waits for what nothing tells of.
+pub(crate) async fn wait(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
 /// Asks `probe` every few milliseconds until it has an answer, or gives up with `None` once `deadline` has passed.
 pub(crate) async fn until<T>(deadline: Duration, mut probe: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let started = now();

@@ -38,19 +38,34 @@ impl Measured {
         stop: &Stop,
     ) -> Result<Self, Error> {
         if let Some(server) = &target.server {
-            let started = RunningServer::start(server, store.map(RunningStore::url)).await?;
-            let mut measured = Self::of(started, server, caller, reporting, stop).await?;
-            // After the server.
-            measured.subject.processes.splice(1..1, store.map(RunningStore::watched));
-            return Ok(measured);
+            return Self::start(server, caller, reporting, store, stop).await;
         }
         let endpoint = endpoint(&target.target, target.ca.as_ref())?;
         let admin =
             target.admin.as_ref().map(|admin| self::endpoint(admin, target.ca.as_ref())).transpose()?;
-        let Ready { api, product } = preflight::check(caller.api(endpoint), caller.passcode_from).await?;
+        let Ready { api, product } = preflight::check(caller.api(endpoint), caller).await?;
         let processes = watched(target.server_pid, reporting);
         let subject = Subject { api: Arc::new(api), processes, admin, stop: stop.clone() };
         Ok(Self { subject, versions: Versions::read(None, product).await, started: None })
+    }
+
+    /// Starts a server, with its store where there is one, and tries one verification.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Measured::open`].
+    pub(crate) async fn start(
+        server: &Server,
+        caller: &Caller,
+        reporting: &Reporting,
+        store: Option<&RunningStore>,
+        stop: &Stop,
+    ) -> Result<Self, Error> {
+        let started = RunningServer::start(server, store.map(RunningStore::url), caller.api).await?;
+        let mut measured = Self::of(started, server, caller, reporting, stop).await?;
+        // After the server.
+        measured.subject.processes.splice(1..1, store.map(RunningStore::watched));
+        Ok(measured)
     }
 
     /// Tries one verification with a server that was started.
@@ -66,7 +81,7 @@ impl Measured {
         stop: &Stop,
     ) -> Result<Self, Error> {
         let api = caller.api(started.endpoint.clone());
-        let Ready { api, product } = preflight::check(api, caller.passcode_from).await?;
+        let Ready { api, product } = preflight::check(api, caller).await?;
         let processes = watched(Some(started.pid()), reporting);
         let admin = started.admin.clone();
         let subject = Subject { api: Arc::new(api), processes, admin, stop: stop.clone() };

@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, StatusCode};
-use axum::routing::put;
+use axum::routing::{get, post, put};
 use clap::Args;
 
 pub(crate) use self::calls::CallsOptions;
@@ -22,6 +22,11 @@ use crate::listen::Listen;
 const JSON: &str = "application/json; charset=utf-8";
 
 const PATH: &str = "/api/otp/{id}";
+
+/// The calls of Perfumer's API that do the same, and the reply to both.
+const SEND_PATH: &str = "/sms";
+const CHECK_PATH: &str = "/sms/check";
+const PERFUMER_REPLY: &str = r#"{"status":true}"#;
 
 /// A reply to PUT: the envelope with an OTP object and its `url`, texts and ids as long as real ones.
 const PUT_REPLY: &str = concat!(
@@ -75,20 +80,30 @@ fn router() -> Router {
     // The request body is read, as any server that answers it must: unread ones would cost connections now and then.
     Router::new()
         .route(PATH, put(async |_body: Bytes| reply(PUT_REPLY)).post(async |_body: Bytes| reply(CHECK_REPLY)))
+        .route(SEND_PATH, post(async |_body: Bytes| reply(PERFUMER_REPLY)))
+        .route(CHECK_PATH, get(async || reply(PERFUMER_REPLY)))
 }
 
 /// The same, with the calls of the store before each reply.
 fn calling_router(calls: Calls) -> Router {
-    let begin = async |State(calls): State<Calls>, _body: Bytes| {
+    async fn begin(calls: &Calls, body: &'static str) -> Result<Answer, Unavailable> {
         calls.call().await.map_err(|error| unavailable(&error))?;
         calls.call().await.map_err(|error| unavailable(&error))?;
-        Ok::<_, Unavailable>(reply(PUT_REPLY))
-    };
-    let check = async |State(calls): State<Calls>, _body: Bytes| {
+        Ok(reply(body))
+    }
+    async fn check(calls: &Calls, body: &'static str) -> Result<Answer, Unavailable> {
         calls.call().await.map_err(|error| unavailable(&error))?;
-        Ok::<_, Unavailable>(reply(CHECK_REPLY))
-    };
-    Router::new().route(PATH, put(begin).post(check)).with_state(calls)
+        Ok(reply(body))
+    }
+    let starts = async |State(calls): State<Calls>, _body: Bytes| begin(&calls, PUT_REPLY).await;
+    let checks = async |State(calls): State<Calls>, _body: Bytes| check(&calls, CHECK_REPLY).await;
+    let sends = async |State(calls): State<Calls>, _body: Bytes| begin(&calls, PERFUMER_REPLY).await;
+    let asks = async |State(calls): State<Calls>| check(&calls, PERFUMER_REPLY).await;
+    Router::new()
+        .route(PATH, put(starts).post(checks))
+        .route(SEND_PATH, post(sends))
+        .route(CHECK_PATH, get(asks))
+        .with_state(calls)
 }
 
 type Unavailable = (StatusCode, String);
@@ -98,7 +113,9 @@ fn unavailable(error: &CallFailure) -> Unavailable {
     (StatusCode::SERVICE_UNAVAILABLE, with_causes(error))
 }
 
-fn reply(body: &'static str) -> ([(HeaderName, &'static str); 1], &'static str) {
+type Answer = ([(HeaderName, &'static str); 1], &'static str);
+
+fn reply(body: &'static str) -> Answer {
     ([(CONTENT_TYPE, JSON)], body)
 }
 

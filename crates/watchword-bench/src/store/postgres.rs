@@ -96,7 +96,7 @@ impl RunningPostgres {
 
     /// What was counted until now, all of it: it takes ten seconds.
     pub(super) async fn counters(&self) -> Result<Counters, Error> {
-        tokio::time::sleep(HANDED_OVER).await;
+        stopwatch::wait(HANDED_OVER).await;
         let row = self.client.query_one(COUNTERS, &[]).await.map_err(Error::Postgres)?;
         let number = |column| row.try_get::<_, i64>(column).map(i64::unsigned_abs).map_err(Error::Postgres);
         Ok(Counters { calls: number(0)?, log_syncs: Some(number(1)?), ..Counters::default() })

@@ -33,10 +33,13 @@ fn names(value: &Value, prefix: &str, found: &mut BTreeSet<String>) {
 }
 
 /// Where a thing of one shape stands in several places, and what the list calls it.
-const PLACES: [(&str, &[&str]); 8] = [
+const PLACES: [(&str, &[&str]); 11] = [
     ("aim", &["aims[]"]),
     ("medians", &["bare.medians", "server.medians", "few.medians", "many.medians"]),
+    ("medians", &["without.medians", "with.medians"]),
     ("run", &["runs[]", "bare.runs[]", "server.runs[]", "few.runs[]", "many.runs[]"]),
+    ("run", &["without.runs[]", "with.runs[]"]),
+    ("history", &["without", "with"]),
     ("side", &["few", "many"]),
     ("traffic", &["bare.traffic", "server.traffic"]),
     ("latency", &["run.put", "run.check", "run.whole", "run.pacing.lateness", "run.pacing.own_lateness"]),
@@ -89,6 +92,9 @@ fn the_documents_hold_what_the_documentation_lists_and_nothing_else() {
         json_of(&bench(&[&["compare"], &BARE_WITH_REDIS[..], &amount].concat())),
         json_of(&bench(
             &[&["memory"], &BARE_AS_SERVER[..], &["--live", "20", "--few", "2"], &amount].concat(),
+        )),
+        json_of(&bench(
+            &[&["history"], &BARE_AS_SERVER[..], &["--sent", "20", "--wait", "0"], &amount].concat(),
         )),
         failed_document(&amount),
         json_of(&bench(&["smtp", "--messages", "20", "--runs", "1", "--connections", "2", "--json"])),

@@ -3,6 +3,7 @@
 
 mod compare;
 mod document;
+mod perfumer;
 mod program;
 mod refusals;
 mod run;

@@ -54,7 +54,7 @@ fn a_target_that_answers_otherwise() {
         (
             StatusCode::OK,
             "<html>Welcome to nginx!</html>",
-            "PUT was answered 200, but not with an envelope of the otpgateway API. \
+            "PUT was answered 200, but not with a reply of its API. \
              Is the otpgateway API there? Give its base URL as --target",
         ),
         (

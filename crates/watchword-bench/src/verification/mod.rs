@@ -1,4 +1,6 @@
-//! One verification over the otpgateway API: PUT, then the check with its passcode.
+//! One verification: over the otpgateway API PUT, then the check with its passcode; over another the calls that do the same.
+
+pub(crate) mod perfumer;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -8,8 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use clap::ValueEnum;
+use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +37,16 @@ pub(crate) enum PasscodeFrom {
     Own,
 }
 
+/// Whose API the server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Dialect {
+    /// PUT /api/otp/{id}, POST /api/otp/{id}.
+    Otpgateway,
+    /// POST /sms, GET /sms/check, with passcodes by this program.
+    Perfumer,
+}
+
 /// What all calls have in common. No `Debug`: it holds the secret.
 #[derive(Clone)]
 pub(crate) struct Credentials {
@@ -44,6 +57,7 @@ pub(crate) struct Credentials {
 /// The API of one server, seen by one namespace. No `Debug`: it holds the secret.
 #[derive(Clone)]
 pub(crate) struct Api {
+    pub(crate) dialect: Dialect,
     pub(crate) endpoint: Endpoint,
     pub(crate) credentials: Credentials,
     /// As it is, for words.
@@ -99,6 +113,7 @@ impl Api {
     #[cfg(test)]
     pub(crate) fn sample(endpoint: Endpoint) -> Self {
         Self {
+            dialect: Dialect::Otpgateway,
             endpoint,
             credentials: Credentials::new("dev", "s3cret"),
             provider: "inbox".to_owned(),
@@ -114,6 +129,9 @@ impl Api {
         person: &Person,
         ttl: Option<u32>,
     ) -> Result<String, Failure> {
+        if self.dialect == Dialect::Perfumer {
+            return perfumer::send(self, connection, person, ttl).await;
+        }
         let mut form = format!("provider={}&to=", utf8_percent_encode(&self.provider, NON_ALPHANUMERIC));
         self.to.write(person, &mut form);
         if let Some(seconds) = ttl {
@@ -144,6 +162,9 @@ impl Api {
         person: &Person,
         passcode: &str,
     ) -> Result<(), Failure> {
+        if self.dialect == Dialect::Perfumer {
+            return perfumer::check(self, connection, person, passcode).await;
+        }
         let form = format!("otp={}", utf8_percent_encode(passcode, NON_ALPHANUMERIC));
         let reply = self.call(connection, Call::Check, &person.id, form).await?;
         data_of::<serde::de::IgnoredAny>(&reply, Call::Check).map(drop)
@@ -174,21 +195,29 @@ impl Api {
             Call::Put => Method::PUT,
             Call::Check => Method::POST,
         };
-        let no_reply = |source| Failure::NoReply { call, source };
         let mut request = self
             .endpoint
             .origin
             .request(method, &format!("/api/otp/{id}"), Bytes::from(form))
-            .map_err(|error| no_reply(error.into()))?;
+            .map_err(|error| Failure::NoReply { call, source: error.into() })?;
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, self.credentials.authorization.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        let reply = connection.exchange(request).await.map_err(no_reply)?;
-        if reply.status == StatusCode::OK {
-            Ok(reply)
-        } else {
-            Err(Failure::Refused { call, status: reply.status, message: message_of(&reply.body) })
-        }
+        exchange(connection, call, request).await
+    }
+}
+
+/// A reply of 200.
+async fn exchange(
+    connection: &mut Connection,
+    call: Call,
+    request: Request<Full<Bytes>>,
+) -> Result<Reply, Failure> {
+    let reply = connection.exchange(request).await.map_err(|source| Failure::NoReply { call, source })?;
+    if reply.status == StatusCode::OK {
+        Ok(reply)
+    } else {
+        Err(Failure::Refused { call, status: reply.status, message: message_of(&reply.body) })
     }
 }
 
