@@ -5,11 +5,12 @@ CREATE FUNCTION {schema}.watchword_cancel_v1(namespace text, now bigint, selecte
 DECLARE
     found {schema}.watchword_verification[] := {schema}.watchword_lock_all_v1(namespace, now, ARRAY[selected], ARRAY[kind]);
     one {schema}.watchword_verification;
+    done boolean;
 BEGIN
     IF found IS NULL THEN RETURN NULL; END IF;
     FOREACH one IN ARRAY found LOOP
         UPDATE {schema}.watchword_verification v SET state = 2 WHERE v.vid = one.vid;
-        PERFORM {schema}.watchword_cancel_deliveries_v1(one.vid, now, keeps_records);
+        done := {schema}.watchword_cancel_deliveries_v1(one.vid, now, keeps_records);
     END LOOP;
     one := found[1];
     one.state := 2;

@@ -30,11 +30,12 @@ DECLARE
     changed boolean;
     shown {schema}.watchword_verification;
     is_right boolean := false;
+    done boolean;
 BEGIN
     IF found IS NULL THEN RETURN ROW('gone'::text); END IF;
     one := found[1];
     subject := one.guess_subject;
-    PERFORM pg_advisory_xact_lock(uuid_hash_extended(subject, 6));
+    done := pg_advisory_xact_lock(uuid_hash_extended(subject, 6)) IS NOT NULL;
     SELECT c.* INTO count FROM {schema}.watchword_guess_count c WHERE c.subject = subject AND c.namespace = namespace;
     IF now < count.refused_until THEN RETURN ROW('refused'::text, one, count.refused_until); END IF;
 
@@ -96,7 +97,7 @@ BEGIN
             UPDATE {schema}.watchword_verification v SET attempts = one.attempts, state = one.state WHERE v.vid = one.vid;
         END IF;
         IF closes OR is_locked AND NOT was_locked THEN
-            PERFORM {schema}.watchword_cancel_deliveries_v1(one.vid, now, keeps_records);
+            done := {schema}.watchword_cancel_deliveries_v1(one.vid, now, keeps_records);
         END IF;
     END LOOP;
 

@@ -6,6 +6,7 @@ CREATE FUNCTION {schema}.watchword_enqueue_v1(
 #variable_conflict use_variable
 DECLARE
     one {schema}.watchword_verification;
+    done boolean;
 BEGIN
     one := {schema}.watchword_lock_v1(namespace, now, vid, true);
     IF one.vid IS NULL OR one.state <> 0 THEN RETURN ROW('gone'::text); END IF;
@@ -16,7 +17,7 @@ BEGIN
         one.last_sent_at := now;
         UPDATE {schema}.watchword_verification v SET last_sent_at = now WHERE v.vid = one.vid;
     END IF;
-    PERFORM {schema}.watchword_enter_v1(namespace, now, one.vid, one.expires_at, 1, cardinality(message_ids), message_ids, routes,
+    done := {schema}.watchword_enter_v1(namespace, now, one.vid, one.expires_at, 1, cardinality(message_ids), message_ids, routes,
         messages, masked_to, not_before, claimed_by, lease_until);
     RETURN ROW('sent'::text, one);
 END

@@ -9,9 +9,15 @@ DECLARE
     one {schema}.watchword_verification;
     more bigint;
     refused record;
+    done boolean;
 BEGIN
     IF throttled_channel IS NOT NULL THEN
-        PERFORM {schema}.watchword_lock_subjects_v1(throttled_ip, throttled_target);
+        IF throttled_ip IS NOT NULL THEN
+            done := pg_advisory_xact_lock(uuid_hash_extended(throttled_ip, 2)) IS NOT NULL;
+        END IF;
+        IF throttled_target IS NOT NULL THEN
+            done := pg_advisory_xact_lock(uuid_hash_extended(throttled_target, 3)) IS NOT NULL;
+        END IF;
     END IF;
     one := {schema}.watchword_lock_v1(namespace, now, selected, by_vid);
     IF one.vid IS NULL THEN RETURN ROW('gone'::text); END IF;
@@ -31,7 +37,7 @@ BEGIN
     one.sends := more;
     IF cardinality(message_ids) > 0 THEN one.last_sent_at := now; END IF;
     UPDATE {schema}.watchword_verification v SET sends = one.sends, last_sent_at = one.last_sent_at WHERE v.vid = one.vid;
-    PERFORM {schema}.watchword_enter_v1(namespace, now, one.vid, one.expires_at, 1, cardinality(message_ids), message_ids, routes,
+    done := {schema}.watchword_enter_v1(namespace, now, one.vid, one.expires_at, 1, cardinality(message_ids), message_ids, routes,
         messages, masked_to, not_before, claimed_by, lease_until);
     RETURN ROW('sent'::text, one);
 END

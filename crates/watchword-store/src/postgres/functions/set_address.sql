@@ -8,9 +8,15 @@ CREATE FUNCTION {schema}.watchword_set_address_v1(
 DECLARE
     one {schema}.watchword_verification;
     refused record;
+    done boolean;
 BEGIN
     IF throttled_channel IS NOT NULL THEN
-        PERFORM {schema}.watchword_lock_subjects_v1(throttled_ip, throttled_target);
+        IF throttled_ip IS NOT NULL THEN
+            done := pg_advisory_xact_lock(uuid_hash_extended(throttled_ip, 2)) IS NOT NULL;
+        END IF;
+        IF throttled_target IS NOT NULL THEN
+            done := pg_advisory_xact_lock(uuid_hash_extended(throttled_target, 3)) IS NOT NULL;
+        END IF;
     END IF;
     one := {schema}.watchword_lock_v1(namespace, now, name_key, false);
     IF one.vid IS NULL THEN RETURN ROW('gone'::text); END IF;
@@ -31,7 +37,7 @@ BEGIN
     UPDATE {schema}.watchword_verification v
         SET channel = channel, address = address, guess_subject = guess_subject, last_sent_at = one.last_sent_at
         WHERE v.vid = one.vid;
-    PERFORM {schema}.watchword_enter_v1(namespace, now, one.vid, one.expires_at, 1, cardinality(message_ids), message_ids, routes,
+    done := {schema}.watchword_enter_v1(namespace, now, one.vid, one.expires_at, 1, cardinality(message_ids), message_ids, routes,
         messages, masked_to, not_before, claimed_by, lease_until);
     RETURN ROW('sent'::text, one);
 END

@@ -7,6 +7,8 @@
 -- transaction ends. Columns are always written with their table, so a bare name is a variable.
 --
 -- Operations run with sequential scans off and generic plans: a plan made while a table was empty is as good when it is full.
+-- Of a function's time most goes into beginning and ending statements, so there are few. `PERFORM` is one, an assignment is none:
+-- `done` takes what nobody needs.
 
 -- A time after another one; the far future where that overflows: Timestamp::after.
 CREATE FUNCTION {schema}.watchword_after_v1(at bigint, wait bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $function$
@@ -72,22 +74,28 @@ BEGIN
 END
 $function$;
 
--- Keeps all others from sending for these subjects until the transaction ends.
-CREATE FUNCTION {schema}.watchword_lock_subjects_v1(ip uuid, target uuid) RETURNS void LANGUAGE plpgsql AS $function$
+-- How long the send times of a subject are kept.
+CREATE FUNCTION {schema}.watchword_kept_v1(windows bigint[]) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $function$
+DECLARE
+    kept bigint := 24 * 60 * 60 * 1000;
 BEGIN
-    IF ip IS NOT NULL THEN PERFORM pg_advisory_xact_lock(uuid_hash_extended(ip, 2)); END IF;
-    IF target IS NOT NULL THEN PERFORM pg_advisory_xact_lock(uuid_hash_extended(target, 3)); END IF;
+    FOR number IN 1..coalesce(cardinality(windows), 0) LOOP kept := greatest(kept, windows[number]); END LOOP;
+    RETURN kept;
 END
 $function$;
 
 -- The send times of a subject after one more: SendTimes::with.
-CREATE FUNCTION {schema}.watchword_times_with_v1(times bigint[], now bigint, kept bigint, most bigint)
+CREATE FUNCTION {schema}.watchword_times_with_v1(times bigint[], now bigint, rates bigint[], windows bigint[])
     RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE AS $function$
 DECLARE
     oldest integer := 1;
     place integer := coalesce(cardinality(times), 0);
+    kept bigint;
+    most bigint := 100;
 BEGIN
     IF place = 0 THEN RETURN ARRAY[now]; END IF;
+    kept := {schema}.watchword_kept_v1(windows);
+    FOR number IN 1..coalesce(cardinality(rates), 0) LOOP most := greatest(most, rates[number]); END LOOP;
     WHILE oldest <= place AND times[oldest] <= now - kept LOOP oldest := oldest + 1; END LOOP;
     -- Clocks of several nodes may differ by a little; the order must hold all the same.
     WHILE place >= oldest AND times[place] > now LOOP place := place - 1; END LOOP;
@@ -96,79 +104,85 @@ BEGIN
 END
 $function$;
 
+-- What is answered where a rule of a kind, 0 by IP address or 1 by target, has no room; NULL: all have. Of several the last to free
+-- decides: SendTimes::refused_until.
+CREATE FUNCTION {schema}.watchword_refusal_v1(kind smallint, rates bigint[], windows bigint[], times bigint[], now bigint)
+    RETURNS record LANGUAGE plpgsql IMMUTABLE AS $function$
+DECLARE
+    at bigint;
+    last integer;
+    last_at bigint;
+BEGIN
+    FOR number IN 1..coalesce(cardinality(rates), 0) LOOP
+        IF rates[number] = 0 THEN
+            at := {schema}.watchword_after_v1(now, windows[number]);
+        ELSIF cardinality(times) >= rates[number] THEN
+            -- The rate-th newest send must have left the window.
+            at := {schema}.watchword_after_v1(times[cardinality(times) - rates[number]::integer + 1], windows[number]);
+            CONTINUE WHEN at <= now;
+        ELSE
+            CONTINUE;
+        END IF;
+        IF last IS NULL OR at >= last_at THEN last := number; last_at := at; END IF;
+    END LOOP;
+    IF last IS NULL THEN RETURN NULL; END IF;
+    RETURN ROW('throttled'::text, kind, rates[last], windows[last], last_at);
+END
+$function$;
+
+-- Stores the send times of a subject after one more.
+CREATE FUNCTION {schema}.watchword_count_send_v1(
+    subject uuid, namespace text, times bigint[], now bigint, rates bigint[], windows bigint[]
+) RETURNS boolean LANGUAGE plpgsql AS $function$
+#variable_conflict use_variable
+DECLARE
+    garbage_at bigint;
+BEGIN
+    times := {schema}.watchword_times_with_v1(times, now, rates, windows);
+    garbage_at := {schema}.watchword_after_v1(times[cardinality(times)], {schema}.watchword_kept_v1(windows));
+    INSERT INTO {schema}.watchword_send_times (subject, namespace, times, garbage_at, garbage_minute)
+        VALUES (subject, namespace, times, garbage_at, garbage_at - garbage_at % 60000)
+        ON CONFLICT ON CONSTRAINT watchword_send_times_pkey DO UPDATE SET
+            times = excluded.times, garbage_at = excluded.garbage_at, garbage_minute = excluded.garbage_minute;
+    RETURN true;
+END
+$function$;
+
 -- Looks for room for one more message under a channel's rules, by IP address first, and counts it where it is asked to:
--- transition::take_room. The subjects are locked. NULL: there is room. Else what the caller answers.
+-- transition::take_room. NULL: there is room. Else what the caller answers.
+--
+-- The caller has locked the subjects, so that of many senders each sees those before it.
 CREATE FUNCTION {schema}.watchword_take_room_v1(
     namespace text, now bigint, throttled_channel text, ip uuid, target uuid, counts boolean
 ) RETURNS record LANGUAGE plpgsql AS $function$
 #variable_conflict use_variable
 DECLARE
-    day CONSTANT bigint := 24 * 60 * 60 * 1000;
     rules {schema}.watchword_throttle_rules;
-    rates bigint[];
-    windows bigint[];
-    subject uuid;
-    times bigint[];
-    times_by_ip bigint[];
-    times_by_target bigint[];
-    at bigint;
-    last_at bigint;
-    last integer;
-    kept bigint;
-    most bigint;
+    ip_times bigint[];
+    target_times bigint[];
+    refused record;
+    done boolean;
 BEGIN
     SELECT r.* INTO rules FROM {schema}.watchword_throttle_rules r
         WHERE r.namespace = namespace AND r.channel = throttled_channel;
     IF ip IS NULL AND cardinality(rules.ip_rates) > 0 THEN RETURN ROW('subject_missing'::text, 0::smallint); END IF;
     IF target IS NULL AND cardinality(rules.target_rates) > 0 THEN RETURN ROW('subject_missing'::text, 1::smallint); END IF;
-    FOR kind IN 0..1 LOOP
-        IF kind = 0 THEN
-            subject := ip; rates := rules.ip_rates; windows := rules.ip_windows;
-        ELSE
-            subject := target; rates := rules.target_rates; windows := rules.target_windows;
-        END IF;
-        CONTINUE WHEN subject IS NULL;
-        SELECT s.times INTO times FROM {schema}.watchword_send_times s WHERE s.subject = subject AND s.namespace = namespace;
-        last_at := NULL;
-        FOR number IN 1..coalesce(cardinality(rates), 0) LOOP
-            IF rates[number] = 0 THEN
-                at := {schema}.watchword_after_v1(now, windows[number]);
-            ELSIF cardinality(times) >= rates[number] THEN
-                -- The rate-th newest send must have left the window.
-                at := {schema}.watchword_after_v1(times[cardinality(times) - rates[number]::integer + 1], windows[number]);
-                CONTINUE WHEN at <= now;
-            ELSE
-                CONTINUE;
-            END IF;
-            -- Of several the last to free decides.
-            IF last_at IS NULL OR at >= last_at THEN last_at := at; last := number; END IF;
-        END LOOP;
-        IF last_at IS NOT NULL THEN
-            RETURN ROW('throttled'::text, kind::smallint, rates[last], windows[last], last_at);
-        END IF;
-        IF kind = 0 THEN times_by_ip := times; ELSE times_by_target := times; END IF;
-    END LOOP;
-    IF NOT counts THEN RETURN NULL; END IF;
-    FOR kind IN 0..1 LOOP
-        IF kind = 0 THEN
-            subject := ip; rates := rules.ip_rates; windows := rules.ip_windows; times := times_by_ip;
-        ELSE
-            subject := target; rates := rules.target_rates; windows := rules.target_windows; times := times_by_target;
-        END IF;
-        CONTINUE WHEN subject IS NULL;
-        kept := day;
-        most := 100;
-        FOR number IN 1..coalesce(cardinality(rates), 0) LOOP
-            kept := greatest(kept, windows[number]);
-            most := greatest(most, rates[number]);
-        END LOOP;
-        times := {schema}.watchword_times_with_v1(times, now, kept, most);
-        at := {schema}.watchword_after_v1(times[cardinality(times)], kept);
-        INSERT INTO {schema}.watchword_send_times (subject, namespace, times, garbage_at, garbage_minute)
-            VALUES (subject, namespace, times, at, at - at % 60000)
-            ON CONFLICT ON CONSTRAINT watchword_send_times_pkey DO UPDATE SET
-                times = excluded.times, garbage_at = excluded.garbage_at, garbage_minute = excluded.garbage_minute;
-    END LOOP;
+    IF ip IS NOT NULL THEN
+        SELECT s.times INTO ip_times FROM {schema}.watchword_send_times s WHERE s.subject = ip AND s.namespace = namespace;
+        refused := {schema}.watchword_refusal_v1(0::smallint, rules.ip_rates, rules.ip_windows, ip_times, now);
+        IF refused IS NOT NULL THEN RETURN refused; END IF;
+    END IF;
+    IF target IS NOT NULL THEN
+        SELECT s.times INTO target_times FROM {schema}.watchword_send_times s WHERE s.subject = target AND s.namespace = namespace;
+        refused := {schema}.watchword_refusal_v1(1::smallint, rules.target_rates, rules.target_windows, target_times, now);
+        IF refused IS NOT NULL THEN RETURN refused; END IF;
+    END IF;
+    IF counts AND ip IS NOT NULL THEN
+        done := {schema}.watchword_count_send_v1(ip, namespace, ip_times, now, rules.ip_rates, rules.ip_windows);
+    END IF;
+    IF counts AND target IS NOT NULL THEN
+        done := {schema}.watchword_count_send_v1(target, namespace, target_times, now, rules.target_rates, rules.target_windows);
+    END IF;
     RETURN NULL;
 END
 $function$;
@@ -200,13 +214,13 @@ BEGIN
 END
 $function$;
 
--- Cancels what is unsent of a verification, which is locked or gone: transition::cancel_delivery.
-CREATE FUNCTION {schema}.watchword_cancel_deliveries_v1(vid uuid, now bigint, keeps_records boolean) RETURNS void
+-- Cancels what is unsent of a verification, which is locked or gone: transition::cancel_delivery. Whether there was anything.
+CREATE FUNCTION {schema}.watchword_cancel_deliveries_v1(vid uuid, now bigint, keeps_records boolean) RETURNS boolean
     LANGUAGE plpgsql AS $function$
 #variable_conflict use_variable
 BEGIN
     -- Most have been sent by then, and looking is cheaper than deleting nothing.
-    IF NOT EXISTS (SELECT FROM {schema}.watchword_outbox o WHERE o.vid = vid) THEN RETURN; END IF;
+    IF NOT EXISTS (SELECT FROM {schema}.watchword_outbox o WHERE o.vid = vid) THEN RETURN false; END IF;
     WITH canceled AS (
         DELETE FROM {schema}.watchword_outbox o WHERE o.vid = vid RETURNING o.*
     )
@@ -215,19 +229,21 @@ BEGIN
         SELECT c.id, c.vid, c.namespace, c.route, c.masked_to, 5, now, c.fence, c.claimed_by, c.attempts, c.created_at,
                c.expires_at, c.message_key
             FROM canceled c WHERE keeps_records;
+    RETURN true;
 END
 $function$;
 
 -- Puts messages of a verification into the outbox, the `first`th to the `last`th: claimed at once where they are due and there is
--- a claimant, else left to whoever claims next: Delivery::enter.
+-- a claimant, else left to whoever claims next: Delivery::enter. Whether all are claimed.
 CREATE FUNCTION {schema}.watchword_enter_v1(
     namespace text, now bigint, vid uuid, expires_at bigint, first integer, last integer, ids uuid[], routes text[],
     messages bytea[], masked_to text[], not_before bigint[], claimed_by text, lease_until bigint
-) RETURNS void LANGUAGE plpgsql AS $function$
+) RETURNS boolean LANGUAGE plpgsql AS $function$
 #variable_conflict use_variable
 DECLARE
     claims boolean;
     due_at bigint;
+    claims_all boolean := true;
 BEGIN
     FOR number IN first..last LOOP
         claims := claimed_by IS NOT NULL AND (not_before[number] > now) IS NOT TRUE;
@@ -237,6 +253,8 @@ BEGIN
             VALUES (ids[number], vid, namespace, routes[number], messages[number], masked_to[number], claims::integer, due_at,
                 claims::integer, CASE WHEN claims THEN claimed_by END, now, expires_at);
         IF NOT claims AND due_at <= now THEN PERFORM {schema}.watchword_wake_v1(ids[number], now); END IF;
+        claims_all := claims_all AND claims;
     END LOOP;
+    RETURN claims_all;
 END
 $function$;

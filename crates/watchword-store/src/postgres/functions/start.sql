@@ -29,12 +29,18 @@ DECLARE
     first_message integer;
     last_message integer;
     last_sent_at bigint;
+    done boolean;
 BEGIN
     IF dedupe_key IS NOT NULL THEN
-        PERFORM pg_advisory_xact_lock(uuid_hash_extended(dedupe_key, 1));
+        done := pg_advisory_xact_lock(uuid_hash_extended(dedupe_key, 1)) IS NOT NULL;
     END IF;
     IF throttled_channel IS NOT NULL THEN
-        PERFORM {schema}.watchword_lock_subjects_v1(throttled_ip, throttled_target);
+        IF throttled_ip IS NOT NULL THEN
+            done := pg_advisory_xact_lock(uuid_hash_extended(throttled_ip, 2)) IS NOT NULL;
+        END IF;
+        IF throttled_target IS NOT NULL THEN
+            done := pg_advisory_xact_lock(uuid_hash_extended(throttled_target, 3)) IS NOT NULL;
+        END IF;
     END IF;
     IF dedupe_key IS NOT NULL AND EXISTS (
         SELECT FROM {schema}.watchword_handled_request h
@@ -45,7 +51,7 @@ BEGIN
 
     -- Those of a target stand beside each other, and what is live does not matter to one that is added.
     IF name_key IS NOT NULL AND (on_live <> add OR external_id IS NOT NULL) THEN
-        PERFORM pg_advisory_xact_lock(uuid_hash_extended(name_key, 4));
+        done := pg_advisory_xact_lock(uuid_hash_extended(name_key, 4)) IS NOT NULL;
         live := {schema}.watchword_lock_v1(namespace, now, name_key, false);
     END IF;
     IF live.vid IS NOT NULL THEN
@@ -74,7 +80,7 @@ BEGIN
     last_message := coalesce(array_position(message_of, chosen + 1) - 1, cardinality(message_of));
     IF first_message IS NOT NULL THEN last_sent_at := now; END IF;
     IF live.vid IS NOT NULL THEN
-        PERFORM {schema}.watchword_cancel_deliveries_v1(live.vid, now, keeps_records);
+        done := {schema}.watchword_cancel_deliveries_v1(live.vid, now, keeps_records);
         -- In place: whoever waits for the row finds the new one when it is free.
         UPDATE {schema}.watchword_verification v SET
             number = nextval('{schema}.watchword_number'), vid = vid, external_id = external_id, channel = channel,
@@ -96,7 +102,7 @@ BEGIN
                 expires_at, kept_after, last_sent_at, garbage_at);
     END IF;
     IF first_message IS NOT NULL THEN
-        PERFORM {schema}.watchword_enter_v1(namespace, now, vid, expires_at, first_message, last_message, message_ids, routes,
+        done := {schema}.watchword_enter_v1(namespace, now, vid, expires_at, first_message, last_message, message_ids, routes,
             messages, masked_to, not_before, claimed_by, lease_until);
     END IF;
     IF dedupe_key IS NOT NULL THEN
