@@ -1,5 +1,6 @@
 //! The engine: what dialects call. It makes codes, digests and messages, calls the store, and reads the outcome.
 
+mod adopt;
 mod check;
 mod look;
 mod send;
@@ -56,6 +57,17 @@ impl fmt::Debug for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Words(…)")
     }
+}
+
+/// A message, and where it goes: not always to the address that the verification is about.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Which providers carry it.
+    pub route: RouteName,
+    /// Where it goes.
+    pub to: Address,
+    /// What it says.
+    pub words: Words,
 }
 
 /// Who a message counts against under the throttle rules.

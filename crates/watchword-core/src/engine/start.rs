@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::unabandoned::Unabandoned;
-use super::{Composing, Engine, ThrottleBy, Words};
+use super::{Composing, Engine, Letter, ThrottleBy, Words};
 use crate::address::{Address, Channel, Target};
-use crate::delivery::DeliveryMode;
+use crate::delivery::{Claimant, DeliveryMode};
 use crate::dispatcher::{Attached, Prepared};
 use crate::error::Error;
 use crate::fail_point;
@@ -40,9 +40,9 @@ pub struct StartRequest {
     pub external_id: Option<ExternalId>,
     /// The medium.
     pub channel: Channel,
-    /// Where the message goes; without it nothing is sent yet.
+    /// Who is to prove it, and where [`Engine::start`] sends the message; without it nothing is sent yet.
     pub address: Option<Address>,
-    /// Which providers carry it.
+    /// Which providers carry that message, and those that are sent later.
     pub route: RouteName,
     /// The passcode.
     pub passcode: PasscodeSource,
@@ -88,7 +88,8 @@ struct PreparedCandidate {
 }
 
 impl Engine {
-    /// Begins a verification; `compose` words its message for a passcode.
+    /// Begins a verification; `compose` words its message for a passcode, which goes to the request's address. Without an address
+    /// nothing is sent.
     ///
     /// Once this returns, the verification and its message are durable. It goes on when the caller goes away meanwhile.
     ///
@@ -100,12 +101,31 @@ impl Engine {
         request: StartRequest,
         compose: impl Fn(&Passcode) -> Words,
     ) -> Result<Started, Error> {
-        let now = self.now();
-        let claimant = match &request.address {
-            None => None,
-            Some(_) => self.dispatcher.claimant(request.mode, now)?,
+        let (route, address) = (request.route.clone(), request.address.clone());
+        let letter = |passcode: &Passcode| {
+            let to = address.clone()?;
+            Some(Letter { route: route.clone(), to, words: compose(passcode) })
         };
-        let (mut prepared, command) = self.start_command(&request, now, claimant, compose);
+        self.start_with(request, |passcode| letter(passcode).into_iter().collect()).await
+    }
+
+    /// As [`Self::start`], with as many messages as `compose` makes, none included, each by its own route to its own address:
+    /// the request's address is only who is to prove what. A caller that waits ([`DeliveryMode::Attached`]) waits for the first.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(
+        &self,
+        request: StartRequest,
+        compose: impl Fn(&Passcode) -> Vec<Letter>,
+    ) -> Result<Started, Error> {
+        let now = self.now();
+        let composed = self.composed(&request.passcode, compose);
+        let claimant = match composed.iter().any(|(_, letters)| !letters.is_empty()) {
+            false => None,
+            true => self.dispatcher.claimant(request.mode, now)?,
+        };
+        let (mut prepared, command) = self.start_command(&request, now, claimant, composed);
         let mode = request.mode;
         let engine = self.clone();
         let starting = async move {
@@ -129,47 +149,58 @@ impl Engine {
         Unabandoned::new(&self.parts.tasks, starting).await
     }
 
+    /// The passcodes that may be used, each with the messages that carry it.
+    fn composed(
+        &self,
+        source: &PasscodeSource,
+        compose: impl Fn(&Passcode) -> Vec<Letter>,
+    ) -> Vec<(Passcode, Vec<Letter>)> {
+        let (count, digits) = match source {
+            PasscodeSource::Given(passcode) => return vec![(passcode.clone(), compose(passcode))],
+            PasscodeSource::Digits(digits) => (1, *digits),
+            PasscodeSource::UniqueDigits(digits) => (UNIQUE_CANDIDATES, *digits),
+        };
+        let candidate = |_| {
+            let passcode = Passcode::generate_digits(digits, &*self.parts.random);
+            let letters = compose(&passcode);
+            (passcode, letters)
+        };
+        (0..count).map(candidate).collect()
+    }
+
     fn start_command(
         &self,
         request: &StartRequest,
         now: Timestamp,
-        claimant: Option<crate::delivery::Claimant>,
-        compose: impl Fn(&Passcode) -> Words,
+        claimant: Option<Claimant>,
+        composed: Vec<(Passcode, Vec<Letter>)>,
     ) -> (Vec<PreparedCandidate>, Start) {
-        let random = &*self.parts.random;
-        let passcodes: Vec<Passcode> = match &request.passcode {
-            PasscodeSource::Given(passcode) => vec![passcode.clone()],
-            PasscodeSource::Digits(length) => vec![Passcode::generate_digits(*length, random)],
-            PasscodeSource::UniqueDigits(length) => {
-                (0..UNIQUE_CANDIDATES).map(|_| Passcode::generate_digits(*length, random)).collect()
-            }
-        };
         let unique = matches!(request.passcode, PasscodeSource::UniqueDigits(_));
         let vid = self.new_vid(&request.namespace, now);
         let target =
             request.address.clone().map(|address| Target { channel: request.channel.clone(), address });
-        let (candidates, prepared) = passcodes
+        let (candidates, prepared) = composed
             .into_iter()
-            .map(|passcode| {
-                let message = request.address.as_ref().map(|address| {
+            .map(|(passcode, letters)| {
+                let sealed = letters.into_iter().map(|Letter { route, to, words }| {
                     let context = Composing {
                         namespace: &request.namespace,
-                        route: &request.route,
-                        address,
+                        route: &route,
+                        address: &to,
                         ttl_seconds: request.ttl.as_secs(),
                         now,
                     };
-                    self.new_delivery(&context, &passcode, compose(&passcode))
+                    self.new_delivery(&context, &passcode, words)
                 });
-                let (delivery, message) = message.unzip();
+                let (deliveries, messages) = sealed.unzip();
                 let binding = Binding::Channel(&request.channel);
                 let look_up = || self.look_up_digests(&request.namespace, binding, &passcode);
                 let candidate = Candidate {
                     passcode: self.stored_passcode(request, vid, target.as_ref(), &passcode),
                     taken_if: if unique { look_up() } else { Vec::new() },
-                    deliveries: delivery.into_iter().collect(),
+                    deliveries,
                 };
-                (candidate, PreparedCandidate { passcode, messages: message.into_iter().collect() })
+                (candidate, PreparedCandidate { passcode, messages })
             })
             .unzip();
         let dedupe = request.dedupe.as_ref().map(|(key, remembered)| Dedupe {
@@ -208,7 +239,7 @@ impl Engine {
         (prepared, command)
     }
 
-    fn stored_passcode(
+    pub(super) fn stored_passcode(
         &self,
         request: &StartRequest,
         vid: Vid,
