@@ -17,6 +17,7 @@ mod outbox;
 mod pool;
 mod records;
 mod starting;
+mod take_over;
 mod tls;
 mod upkeep;
 mod url;
@@ -33,6 +34,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use watchword_core::ports::{Observer, Retention, Silent};
 
 use pool::Link;
+pub use take_over::{OldPasscode, Successor, TakenOver};
 pub use tls::PostgresTlsError;
 pub use url::{PostgresPlace, PostgresUrl, PostgresUrlError};
 
@@ -143,7 +145,11 @@ impl PostgresStore {
         let (create, patience) = (self.create_database, self.patience_at_start);
         connect::prepare(&self.straight, &self.tls, &self.plain_schema, &self.schema, create, patience)
             .await
-            .map_err(|problem| PostgresOpenError { url: self.url.to_string(), reason: problem.into() })
+            .map_err(|problem| self.unusable(problem))
+    }
+
+    fn unusable(&self, reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> PostgresOpenError {
+        PostgresOpenError { url: self.url.to_string(), reason: reason.into() }
     }
 }
 

@@ -149,7 +149,10 @@ async fn create_database(config: &Config, tls: &MakeRustlsConnect) -> Result<(),
 }
 
 /// A connection that nobody shares; it ends with the client.
-async fn connect(config: &Config, tls: &MakeRustlsConnect) -> Result<Client, tokio_postgres::Error> {
+pub(super) async fn connect(
+    config: &Config,
+    tls: &MakeRustlsConnect,
+) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = config.connect(tls.clone()).await?;
     tokio::spawn(async move {
         // What is under way on it fails by itself.

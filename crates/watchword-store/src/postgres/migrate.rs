@@ -17,12 +17,13 @@ use super::connect::Problem;
 const SCHEMA: &str = "{schema}";
 
 /// One lock for all of Watchword in a database: "watchwor".
-const LOCK: i64 = i64::from_be_bytes(*b"watchwor");
+pub(super) const LOCK: i64 = i64::from_be_bytes(*b"watchwor");
 
 /// Where it is written down what was done.
 const HISTORY: &str = "watchword_schema_history";
 
 const TABLES: &str = include_str!("migrations/V1__tables.sql");
+const TAKE_OVER: &str = include_str!("migrations/V3__take_over.sql");
 
 /// Every function of the first version, in an order in which they know each other.
 const FUNCTIONS: &[&str] = &[
@@ -52,6 +53,7 @@ fn migrations(schema: &str) -> Result<Vec<Migration>, refinery::Error> {
     Ok(vec![
         Migration::unapplied("V1__tables", &TABLES.replace(SCHEMA, schema))?,
         Migration::unapplied("V2__functions", &FUNCTIONS.concat().replace(SCHEMA, schema))?,
+        Migration::unapplied("V3__take_over", &TAKE_OVER.replace(SCHEMA, schema))?,
     ])
 }
 
