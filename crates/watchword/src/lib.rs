@@ -24,6 +24,7 @@ pub mod operator;
 pub mod purge;
 pub mod random;
 pub mod reload;
+mod take_over;
 pub mod tasks;
 pub mod telemetry;
 pub mod wiring;

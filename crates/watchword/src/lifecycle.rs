@@ -16,11 +16,12 @@ use watchword_core::ports::{Clock as _, Random};
 use watchword_http::server::{Certificates, Served, ServerSettings, TlsError, serve};
 
 use crate::clock::{SystemClock, keep_anchored};
-use crate::config::{Admin, Config};
+use crate::config::{Admin, Config, Dialect};
 use crate::doctor;
 use crate::keys::{self, KeyError};
 use crate::purge;
 use crate::reload::{self, Load, Reloader};
+use crate::take_over;
 use crate::tasks::BackgroundTasks;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::store::WatchedStore;
@@ -177,7 +178,7 @@ impl Server {
             warning.iter().for_each(|warning| tracing::warn!("{warning}"));
             metrics.show_certificate(certificates.clone());
         }
-        let OpenedStore { store, prepare, redis, close } =
+        let OpenedStore { store, prepare, redis, postgres, close } =
             wiring::open_store(config, Arc::clone(&metrics) as _)?;
         prepare.await?;
         if let Some(redis) = redis {
@@ -203,6 +204,9 @@ impl Server {
             observer: Arc::clone(&metrics) as _,
             keyring: Arc::new(keyring),
         };
+        if let (Dialect::Perfumer, Some(postgres)) = (config.server.dialect, &postgres) {
+            take_over::from_perfumer(postgres, config, &parts).await?;
+        }
         let traffic = metrics.traffic();
         let app = App::new(config, &parts, &machine.clock, metrics, listeners.public_address)?;
         let max_connections = u32::try_from(config.server.max_connections).unwrap_or(u32::MAX);

@@ -53,6 +53,8 @@ pub struct OpenedStore {
     pub prepare: BoxFuture<'static, Result<(), StoreOpenError>>,
     /// The same, where it is Redis: its servers can say how they are set up.
     pub redis: Option<Arc<RedisStore>>,
+    /// The same, where it is PostgreSQL: it may have what another product left, and its server can say how it is set up.
+    pub postgres: Option<Arc<PostgresStore>>,
     /// Finishes what is under way. Operations fail from then on.
     pub close: BoxFuture<'static, ()>,
 }
@@ -83,7 +85,13 @@ pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<Opened
             let store = Arc::new(SqliteStore::open(path, options)?);
             let closing = Arc::clone(&store);
             let close = Box::pin(async move { closing.close().await });
-            Ok(OpenedStore { store, prepare: Box::pin(std::future::ready(Ok(()))), redis: None, close })
+            Ok(OpenedStore {
+                store,
+                prepare: Box::pin(std::future::ready(Ok(()))),
+                redis: None,
+                postgres: None,
+                close,
+            })
         }
         StoreUrl::Redis(url) => {
             let announcing = config.store.publish_key.as_ref();
@@ -101,7 +109,13 @@ pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<Opened
             // Nothing of it waits in this process.
             let close = Box::pin(std::future::ready(()));
             let redis = Some(Arc::clone(&store));
-            Ok(OpenedStore { store, prepare: Box::pin(std::future::ready(Ok(()))), redis, close })
+            Ok(OpenedStore {
+                store,
+                prepare: Box::pin(std::future::ready(Ok(()))),
+                redis,
+                postgres: None,
+                close,
+            })
         }
         StoreUrl::Postgres(url) => {
             let options = PostgresOptions {
@@ -113,7 +127,9 @@ pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<Opened
             let store = Arc::new(PostgresStore::open(url, options)?);
             let preparing = Arc::clone(&store);
             let prepare = Box::pin(async move { Ok(preparing.prepare().await?) });
-            Ok(OpenedStore { store, prepare, redis: None, close: Box::pin(std::future::ready(())) })
+            let close = Box::pin(std::future::ready(()));
+            let postgres = Some(Arc::clone(&store));
+            Ok(OpenedStore { store, prepare, redis: None, postgres, close })
         }
     }
 }
@@ -272,6 +288,12 @@ fn node_id(random: &dyn Random) -> Result<NodeId, InvalidInput> {
     let mut bytes = [0; 8];
     random.fill(&mut bytes);
     NodeId::new(&format!("{:016x}", u64::from_be_bytes(bytes)))
+}
+
+/// An engine that sends nothing: nobody runs its dispatcher, and there is no route. `name` is the node's.
+pub(crate) fn idle_engine(parts: &Parts, name: &str) -> Result<Engine, InvalidInput> {
+    let dispatcher = Dispatcher::new(parts.clone(), NodeId::new(name)?, Routes::default());
+    Ok(Engine::new(parts.clone(), dispatcher, EngineSettings::default()))
 }
 
 fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<OtpgatewaySettings, InvalidInput> {
