@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
+mod cost;
+mod nodes;
 mod opening;
 mod pooled;
+mod processor;
 mod restarts;
 mod server;
+mod settling;
 mod suite;
 mod waking;

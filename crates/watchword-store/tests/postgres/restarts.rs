@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use watchword_core::ports::{Selector, Store as _, StoreError};
 use watchword_store::PostgresOptions;
-use watchword_testkit::deadline::{eventually, within};
+use watchword_testkit::deadline::{DEADLINE, eventually, within};
 use watchword_testkit::postgres::{Keeping, Pooler, Server};
 use watchword_testkit::suite::Fresh;
 use watchword_testkit::suite::story::{Story, check_name, external_id, start_name};
@@ -39,7 +39,9 @@ async fn so_it_is_through_a_pooler() {
 }
 
 async fn crash_under_load(mut server: Server, url: &str) {
-    let story = Arc::new(Story::new(Fresh::new(store(url, modest()).await)));
+    // However long recovery takes on a busy machine.
+    let patient = PostgresOptions { timeout: DEADLINE, ..modest() };
+    let story = Arc::new(Story::new(Fresh::new(store(url, patient).await)));
     let (done, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let workers: Vec<_> = (0..WORKERS)
         .map(|worker| tokio::spawn(work(worker, Arc::clone(&story), Arc::clone(&done), Arc::clone(&stop))))
@@ -108,7 +110,8 @@ fn known<T>(answer: Result<T, StoreError>) -> Option<T> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_finds_no_server_waits_for_it() {
     let mut server = Server::start(Keeping::InMemory);
-    let story = Arc::new(Story::new(Fresh::new(store(&server.url(), modest()).await)));
+    let patient = PostgresOptions { timeout: DEADLINE, ..modest() };
+    let story = Arc::new(Story::new(Fresh::new(store(&server.url(), patient).await)));
     story.begin(story.by_id("john-1", "111111")).await;
     server.stop();
     let waiting = {

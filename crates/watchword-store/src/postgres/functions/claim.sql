@@ -7,7 +7,8 @@ CREATE FUNCTION {schema}.watchword_claim_v1(
     next_due bigint, verification bytea,
     d_id uuid, d_vid uuid, d_namespace text, d_route text, d_message bytea, d_masked_to text, d_state smallint,
     d_due_at bigint, d_fence bigint, d_claimed_by text, d_attempts text[], d_created_at bigint, d_expires_at bigint
-) LANGUAGE plpgsql VOLATILE AS $$
+) LANGUAGE plpgsql VOLATILE
+    SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     delivery {schema}.watchword_outbox;
     one {schema}.watchword_verification;

@@ -29,7 +29,8 @@ END
 $$;
 
 CREATE FUNCTION {schema}.watchword_extend_v1(p_namespace text, p_id uuid, p_fence bigint, lease_until bigint)
-RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+RETURNS boolean LANGUAGE plpgsql VOLATILE
+    SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     UPDATE {schema}.watchword_outbox SET due_at = lease_until
         WHERE id = p_id AND namespace = p_namespace AND state = 1 AND fence = p_fence;
@@ -39,7 +40,8 @@ $$;
 
 -- The state that it has or comes to: 0 due at once, 1 claimed, more: ended so. NULL: there is none.
 CREATE FUNCTION {schema}.watchword_hasten_v1(p_now bigint, p_namespace text, p_id uuid, keeps_records boolean)
-RETURNS smallint LANGUAGE plpgsql VOLATILE AS $$
+RETURNS smallint LANGUAGE plpgsql VOLATILE
+    SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     delivery {schema}.watchword_outbox;
 BEGIN
@@ -62,7 +64,8 @@ $$;
 
 -- Adds a provider's later word to the newest record of its message.
 CREATE FUNCTION {schema}.watchword_receipt_v1(p_message_key uuid, told text)
-RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+RETURNS boolean LANGUAGE plpgsql VOLATILE
+    SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     UPDATE {schema}.watchword_delivery_record SET attempts = attempts || told WHERE id = (
         SELECT id FROM {schema}.watchword_delivery_record WHERE message_key = p_message_key
@@ -78,7 +81,8 @@ CREATE FUNCTION {schema}.watchword_deliveries_v1(
 ) RETURNS TABLE (
     d_id uuid, d_vid uuid, d_namespace text, d_route text, d_message bytea, d_masked_to text, d_state smallint,
     d_due_at bigint, d_fence bigint, d_claimed_by text, d_attempts text[], d_created_at bigint, d_expires_at bigint
-) LANGUAGE plpgsql VOLATILE AS $$
+) LANGUAGE plpgsql VOLATILE
+    SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     lowest constant uuid := coalesce(p_from, '00000000-0000-0000-0000-000000000000');
 BEGIN
@@ -103,7 +107,8 @@ $$;
 CREATE FUNCTION {schema}.watchword_delivery_v1(p_id uuid) RETURNS TABLE (
     d_id uuid, d_vid uuid, d_namespace text, d_route text, d_message bytea, d_masked_to text, d_state smallint,
     d_due_at bigint, d_fence bigint, d_claimed_by text, d_attempts text[], d_created_at bigint, d_expires_at bigint
-) LANGUAGE plpgsql VOLATILE AS $$
+) LANGUAGE plpgsql VOLATILE
+    SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     RETURN QUERY SELECT o.id, o.vid, o.namespace, o.route, o.message, o.masked_to, o.state, o.due_at, o.fence,
             o.claimed_by, o.attempts, o.created_at, o.expires_at

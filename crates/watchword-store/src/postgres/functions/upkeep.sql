@@ -2,7 +2,8 @@
 
 -- Forgets the wrong guesses counted in these rows.
 CREATE FUNCTION {schema}.watchword_unlock_v1(p_namespace text, subjects uuid[])
-RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+RETURNS boolean LANGUAGE plpgsql VOLATILE
+    SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     DELETE FROM {schema}.watchword_guess_count WHERE namespace = p_namespace AND subject = ANY (subjects);
     RETURN FOUND;
@@ -11,13 +12,15 @@ $$;
 
 -- Removes at most so many rows that count for nothing any more. What somebody else has in hand is left for the next time.
 CREATE FUNCTION {schema}.watchword_purge_v1(p_now bigint, records_before bigint, p_max bigint)
-RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+RETURNS bigint LANGUAGE plpgsql VOLATILE
+    SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     room bigint := p_max;
     removed bigint;
+    off text;
 BEGIN
     -- Garbage that comes back in a crash is garbage still.
-    PERFORM pg_catalog.set_config('synchronous_commit', 'off', true);
+    off := pg_catalog.set_config('synchronous_commit', 'off', true);
     DELETE FROM {schema}.watchword_verification WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM {schema}.watchword_verification WHERE garbage_at <= p_now
             ORDER BY garbage_at LIMIT room FOR UPDATE SKIP LOCKED));
