@@ -22,7 +22,7 @@ pub use close::{CancelWrite, cancel, delete_if_approved};
 pub use deliver::{ClaimDecision, cancel_delivery, claim, end_delivery, extend, hasten, settle};
 pub use look_up::{LookUpWrite, look_up};
 pub use send::{SendWrite, enqueue, resend, set_address};
-pub use start::{StartView, StartWrite, start};
+pub use start::{StartView, StartWrite, begin, start};
 pub use throttled::{SendsView, SendsWrite};
 
 use crate::guess::GuessCount;

@@ -87,11 +87,18 @@ pub fn start(start: Start, view: StartView) -> Result<StartWrite, StartOutcome> 
             NoRoom::Throttled(throttled) => StartOutcome::Throttled(throttled),
         })?;
     let is_free = |index: &usize| !view.taken.get(*index).copied().unwrap_or(false);
-    let Some(index) = (0..start.candidates.len()).find(is_free) else {
+    let free = (0..start.candidates.len()).find(is_free);
+    let Some(begun) = free.and_then(|index| begin(start, index, attempts, sends)) else {
         return Err(StartOutcome::NoFreeCandidate);
     };
-    let mut candidates = start.candidates;
-    let candidate = candidates.swap_remove(index);
+    Ok(StartWrite { replaces, sends: sends_written, ..begun })
+}
+
+/// What a [`Start`] begins that stands, by what was decided about it: which candidate is used, and the counts so far. It
+/// replaces nothing and counts no send. `None`: the start has no such candidate.
+pub fn begin(start: Start, candidate: usize, attempts: u32, sends: u32) -> Option<StartWrite> {
+    let (now, index) = (start.now, candidate);
+    let candidate = start.candidates.into_iter().nth(index)?;
     let verification = Arc::new(Verification {
         vid: start.vid,
         namespace: start.namespace,
@@ -113,5 +120,6 @@ pub fn start(start: Start, view: StartView) -> Result<StartWrite, StartOutcome> 
     });
     let enter = |new| Delivery::enter(new, &verification, start.claimant.as_ref(), now);
     let deliveries = candidate.deliveries.into_iter().map(enter).collect();
-    Ok(StartWrite { verification, replaces, candidate: index, deliveries, sends: sends_written })
+    let sends = SendsWrite::default();
+    Some(StartWrite { verification, replaces: false, candidate: index, deliveries, sends })
 }

@@ -35,8 +35,8 @@ const PAGE: usize = 500;
 impl Store for RedisStore {
     async fn start(&self, start: Start) -> Result<StartOutcome, StoreError> {
         let give = |call: &mut Call| verifications::give_start(call, &start);
-        self.run(&script::START, start.namespace.partition(), start.now, give, verifications::start_outcome)
-            .await
+        let answer = self.run(&script::START, start.namespace.partition(), start.now, give, Ok).await?;
+        Ok(verifications::start_outcome(answer, start)?)
     }
 
     async fn resend(&self, resend: Resend) -> Result<SendOutcome, StoreError> {

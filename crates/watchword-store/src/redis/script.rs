@@ -31,33 +31,33 @@ macro_rules! scripts {
 }
 
 scripts! {
-    START = "start.lua";
-    RESEND = "announcing.lua" "resend.lua";
-    SET_ADDRESS = "set_address.lua";
-    ENQUEUE = "enqueue.lua";
-    CHECK = "announcing.lua" "check.lua";
-    GET = "get.lua";
-    FIND = "find.lua";
-    CANCEL = "cancel.lua";
-    DELETE_IF_APPROVED = "delete_if_approved.lua";
-    NEWEST_TARGET = "newest_target.lua";
-    NEWEST_PASSCODE = "newest_passcode.lua";
-    PUT_RULES = "put_rules.lua";
-    GET_RULES = "get_rules.lua";
-    CLAIM = "claim.lua";
-    EXTEND = "extend.lua";
-    SETTLE = "settle.lua";
-    RECEIPT = "receipt.lua";
-    DELIVERIES = "deliveries.lua";
-    DELIVERY = "delivery.lua";
-    HASTEN = "hasten.lua";
-    UNLOCK = "unlock.lua";
-    PURGE = "purge.lua";
-    OUTLOOK = "outlook.lua";
+    START = "verifications.lua" "outbox.lua" "throttling.lua" "start.lua";
+    RESEND = "verifications.lua" "outbox.lua" "throttling.lua" "announcing.lua" "resend.lua";
+    SET_ADDRESS = "verifications.lua" "outbox.lua" "throttling.lua" "set_address.lua";
+    ENQUEUE = "verifications.lua" "outbox.lua" "enqueue.lua";
+    CHECK = "verifications.lua" "outbox.lua" "counts.lua" "announcing.lua" "check.lua";
+    GET = "verifications.lua" "get.lua";
+    FIND = "verifications.lua" "find.lua";
+    CANCEL = "verifications.lua" "outbox.lua" "cancel.lua";
+    DELETE_IF_APPROVED = "verifications.lua" "outbox.lua" "delete_if_approved.lua";
+    NEWEST_TARGET = "verifications.lua" "counts.lua" "newest_target.lua";
+    NEWEST_PASSCODE = "verifications.lua" "newest_passcode.lua";
+    PUT_RULES = "throttling.lua" "put_rules.lua";
+    GET_RULES = "throttling.lua" "get_rules.lua";
+    CLAIM = "verifications.lua" "outbox.lua" "claim.lua";
+    EXTEND = "outbox.lua" "extend.lua";
+    SETTLE = "outbox.lua" "settle.lua";
+    RECEIPT = "outbox.lua" "receipt.lua";
+    DELIVERIES = "outbox.lua" "deliveries.lua";
+    DELIVERY = "outbox.lua" "delivery.lua";
+    HASTEN = "outbox.lua" "hasten.lua";
+    UNLOCK = "counts.lua" "unlock.lua";
+    PURGE = "verifications.lua" "outbox.lua" "counts.lua" "purge.lua";
+    OUTLOOK = "verifications.lua" "outbox.lua" "outlook.lua";
     KEYS = "keys.lua";
     REGISTER_KEYS = "register_keys.lua";
     KEY_SLOTS = "key_slots.lua";
     ADD_KEY_SLOTS = "add_key_slots.lua";
-    KEY_USES = "key_uses.lua";
+    KEY_USES = "verifications.lua" "outbox.lua" "key_uses.lua";
     READY = "ready.lua";
 }

@@ -10,6 +10,7 @@ use watchword_core::ports::{
     Candidate, Check, CheckOutcome, DeleteOutcome, Enqueue, NewestTarget, OnLive, Resend, SealedRow,
     SendOutcome, SetAddress, Start, StartOutcome,
 };
+use watchword_core::transition::begin;
 use watchword_core::verification::{ExternalId, Verification, Vid};
 
 use super::call::Call;
@@ -55,14 +56,14 @@ fn candidate(call: &mut Call, candidate: &Candidate) {
     call.messages(&candidate.deliveries);
 }
 
-pub(super) fn start_outcome(answer: Value) -> Read<StartOutcome> {
+/// What came of a start, which says itself what was begun with it.
+pub(super) fn start_outcome(answer: Value, start: Start) -> Read<StartOutcome> {
     let mut reply = Reply::of(answer)?;
     Ok(match reply.text()?.as_str() {
         "started" => {
-            let verification = verification(reply.value()?)?;
-            let candidate = reply.count()? as usize;
-            let claims = claims(&mut reply, &verification)?;
-            StartOutcome::Started { verification, candidate, claims }
+            let (attempts, sends, candidate) = (reply.count()?, reply.count()?, reply.count()? as usize);
+            let begun = begin(start, candidate, attempts, sends);
+            begun.ok_or(Unreadable("one of the candidates"))?.into_outcome()
         }
         "reused" => StartOutcome::Reused(verification(reply.value()?)?),
         "locked" => StartOutcome::Locked(verification(reply.value()?)?),

@@ -70,11 +70,12 @@ local one = {
     state = PENDING, attempts = attempts, sends = sends, last_sent_at = false, channel = channel, address = address,
     guess_subject = guess_subject, open = {},
 }
-local claims = enter(one, candidate.messages, claimant)
+enter(one, candidate.messages, claimant)
 insert(one)
 count_send()
 if dedupe then
     redis.call('SET', handled_key, string.format('%.0f', dedupe_until))
     keep_until(handled_key, dedupe_until)
 end
-return { 'started', verification_reply(one), chosen - 1, claims }
+-- The caller knows all the rest.
+return { 'started', attempts, sends, chosen - 1 }
