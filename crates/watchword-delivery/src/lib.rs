@@ -19,6 +19,7 @@ mod exchange;
 pub mod http;
 mod http_client;
 pub mod inbox;
+pub mod kafka;
 pub mod kaleyra;
 mod kind;
 pub mod phone;

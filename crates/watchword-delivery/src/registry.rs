@@ -10,6 +10,7 @@ use watchword_core::ports::{Clock, Provider};
 use crate::discard::DiscardSettings;
 use crate::http::HttpSettings;
 use crate::inbox::{Inbox, InboxSettings};
+use crate::kafka::KafkaSettings;
 use crate::kaleyra::{KaleyraSmsSettings, KaleyraWhatsappSettings};
 pub use crate::kind::{BuildError, Presentation};
 use crate::kind::{ProviderKind, Shared};
@@ -83,6 +84,8 @@ providers! {
     "telegram" => Telegram(TelegramSettings),
     /// Hands each message to perfumerlabs/queue, which hands it to a service for SMS, calls, mail or Telegram.
     "queue" => Queue(QueueSettings),
+    /// Hands each message to a Kafka broker, for DIGIT's notification services. Only builds with the cargo feature `kafka`.
+    "kafka" => Kafka(KafkaSettings),
     /// Takes each message and sends none.
     "discard" => Discard(DiscardSettings),
     /// Keeps messages in memory and shows them on a page; for `watchword dev`.

@@ -14,8 +14,10 @@
 
 pub mod deadline;
 pub mod histories;
+pub mod kafka;
 pub mod net;
 pub mod observer;
+pub mod perfumer;
 pub mod postgres;
 pub mod process;
 pub mod provider;

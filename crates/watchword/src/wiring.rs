@@ -24,6 +24,7 @@ use watchword_core::parts::Parts;
 use watchword_core::ports::{Observer, Random, Store};
 use watchword_core::verification::RouteName;
 use watchword_delivery::http::AddressKind;
+use watchword_delivery::kafka;
 use watchword_delivery::queue::Sends;
 use watchword_delivery::registry::ProviderSettings;
 use watchword_http::dialects::otpgateway::{
@@ -376,6 +377,7 @@ fn composer(messages: Option<&MessageTemplates>, settings: &ProviderSettings) ->
         ProviderSettings::Smtp(_) => BodyFormat::Html,
         ProviderSettings::Queue(queue) if queue.sends == Sends::Email => BodyFormat::Html,
         ProviderSettings::Queue(_)
+        | ProviderSettings::Kafka(_)
         | ProviderSettings::Telegram(_)
         | ProviderSettings::Discard(_)
         | ProviderSettings::Webhook(_)
@@ -414,6 +416,10 @@ fn address_rule(settings: &ProviderSettings) -> AddressRule {
             Sends::Sms | Sends::Call => AddressRule::Phone,
             Sends::Email => AddressRule::Email,
             Sends::Telegram => AddressRule::Any,
+        },
+        ProviderSettings::Kafka(kafka) => match kafka.sends {
+            kafka::Sends::Sms => AddressRule::Phone,
+            kafka::Sends::Email => AddressRule::Email,
         },
         ProviderSettings::Telegram(_)
         | ProviderSettings::Discard(_)

@@ -78,7 +78,7 @@ fn configuration_that_says_something_unknown_is_refused() {
         (
             r#"{"kind":"pigeon"}"#,
             "unknown variant `pigeon`, expected one of `smtp`, `webhook`, `http`, `kaleyra_sms`, `kaleyra_whatsapp`, \
-             `pinpoint_sms`, `telegram`, `queue`, `discard`, `inbox`",
+             `pinpoint_sms`, `telegram`, `queue`, `kafka`, `discard`, `inbox`",
         ),
         (r#"{"url":"http://a/"}"#, "missing field `kind`"),
         (r#"{"kind":"webhook"}"#, "missing field `url`"),
@@ -187,6 +187,7 @@ fn every_kind_is_listed() {
             "pinpoint_sms",
             "telegram",
             "queue",
+            "kafka",
             "discard",
             "inbox"
         ]

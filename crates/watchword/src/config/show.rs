@@ -22,7 +22,7 @@ impl fmt::Display for ShownSetting {
 }
 
 /// Texts and numbers of a provider that are no secrets. All others may be.
-const PLAIN: [&str; 27] = [
+const PLAIN: [&str; 32] = [
     "kind",
     "host",
     "tls_type",
@@ -46,6 +46,11 @@ const PLAIN: [&str; 27] = [
     "template_name",
     "sends",
     "worker",
+    "brokers",
+    "topic",
+    "expiry",
+    "security_protocol",
+    "sasl_mechanism",
     "port",
     "max_conns",
     "max_address_len",
