@@ -56,19 +56,22 @@ local function after(time, wait)
 end
 
 -- Parts that may hold anything are told apart by their lengths.
-local function joined(...)
-    local key = ''
-    for _, part in ipairs({ ... }) do key = key .. #part .. ':' .. part end
-    return key
+local function joined(one, two, three)
+    local key = #one .. ':' .. one .. #two .. ':' .. two
+    return three and key .. #three .. ':' .. three or key
 end
 
--- Makes a key live until `time` and the margin.
+-- How long a key lives that is to live until `time` and the margin.
+local function ttl_until(time)
+    return math.max(time - now, 0) + MARGIN
+end
+
 local function keep_until(key, time)
-    redis.call('PEXPIRE', key, math.max(time - now, 0) + MARGIN)
+    redis.call('PEXPIRE', key, ttl_until(time))
 end
 
 -- As keep_until, and never shorter than it was.
 local function keep_at_least_until(key, time)
-    local ttl = math.max(time - now, 0) + MARGIN
+    local ttl = ttl_until(time)
     if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
 end

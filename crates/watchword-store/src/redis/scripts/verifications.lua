@@ -81,8 +81,7 @@ local function insert(one)
     -- The numbers of two that are kept at once must differ, so the counter outlives them all.
     keep_at_least_until(counter, till)
     if one.external_id then
-        redis.call('SET', id_key(one.namespace, one.external_id), one.vid)
-        keep_until(id_key(one.namespace, one.external_id), till)
+        redis.call('SET', id_key(one.namespace, one.external_id), one.vid, 'PX', ttl_until(till))
     elseif one.channel then
         index(target_key(one.namespace, one.channel, one.address), one)
     end
