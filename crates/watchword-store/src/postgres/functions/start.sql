@@ -77,7 +77,7 @@ BEGIN
     IF chosen IS NULL THEN RETURN ROW('no_free_candidate'::text); END IF;
 
     first_message := array_position(message_of, chosen);
-    last_message := coalesce(array_position(message_of, chosen + 1) - 1, cardinality(message_of));
+    last_message := first_message + cardinality(array_positions(message_of, chosen)) - 1;
     IF first_message IS NOT NULL THEN last_sent_at := now; END IF;
     IF live.vid IS NOT NULL THEN
         done := {schema}.watchword_cancel_deliveries_v1(live.vid, now, keeps_records);

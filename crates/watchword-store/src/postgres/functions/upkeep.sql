@@ -5,6 +5,9 @@ CREATE FUNCTION {schema}.watchword_unlock_v1(p_namespace text, subjects uuid[])
 RETURNS boolean LANGUAGE plpgsql VOLATILE
     SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
+    -- As a check does: one that counts at the same time must not bring back what is forgotten.
+    PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.uuid_hash_extended(ordered.subject, 6))
+        FROM (SELECT unnest(subjects) AS subject ORDER BY 1) ordered;
     DELETE FROM {schema}.watchword_guess_count WHERE namespace = p_namespace AND subject = ANY (subjects);
     RETURN FOUND;
 END
