@@ -1,11 +1,20 @@
 //! Nodes hear of what is due, where there is no pooler between.
 
+use std::sync::Arc;
+
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use watchword_core::ports::{Start, Store as _};
-use watchword_testkit::deadline::within;
+use watchword_core::delivery::NodeId;
+use watchword_core::dispatcher::{Dispatcher, Routes};
+use watchword_core::keyring::Keyring;
+use watchword_core::parts::Parts;
+use watchword_core::ports::{Clock as _, Silent, Start, Store as _};
+use watchword_testkit::deadline::{eventually, within};
+use watchword_testkit::random::SeededRandom;
 use watchword_testkit::suite::Fresh;
 use watchword_testkit::suite::story::Story;
+use watchword_testkit::tasks::TokioTasks;
+use watchword_testkit::time::FakeClock;
 
 use crate::server::{modest, pooled, shared, store};
 
@@ -62,4 +71,32 @@ async fn through_a_pooler_alone_there_is_nothing_to_hear() {
     let through = url.split('?').next().unwrap();
     let mut told = store(through, modest()).await.wake_ups().expect("it tries");
     assert_eq!(next(&mut told).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispatcher_takes_what_it_hears_of_while_no_time_passes() {
+    let server = shared();
+    let url = server.url();
+    let mut story = Story::new(Fresh::new(store(&url, modest()).await));
+    let clock = Arc::new(FakeClock::default());
+    story.now = clock.now();
+    let parts = Parts {
+        store: Arc::new(store(&url, modest()).await),
+        clock,
+        random: Arc::new(SeededRandom::new(1)),
+        tasks: Arc::new(TokioTasks::new()),
+        observer: Arc::new(Silent),
+        keyring: Arc::new(Keyring::new(&[[7; 32]]).unwrap()),
+    };
+    let dispatcher = Dispatcher::new(parts, NodeId::new("a").unwrap(), Routes::from_iter([]));
+    let running = tokio::spawn(async move { dispatcher.run().await });
+    for id in ["john-1", "jane-1", "jack-1"] {
+        story.begin(Start { claimant: None, ..story.by_id(id, "111111") }).await;
+        eventually("the message to be claimed", async || {
+            // The newest comes first.
+            (story.deliveries().await[0].fence > 0).then_some(())
+        })
+        .await;
+    }
+    running.abort();
 }
