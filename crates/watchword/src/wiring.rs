@@ -221,6 +221,8 @@ impl Rewiring {
                 otpgateway::router(engine.clone(), settings, front)
             }
             Dialect::Perfumer => perfumer::router(engine.clone(), Arc::new(perfumer_settings(config)), front),
+            // Its calls are yet to come.
+            Dialect::Egov => Router::new(),
         };
         Ok((router, engine))
     }
@@ -289,6 +291,14 @@ fn node_id(random: &dyn Random) -> Result<NodeId, InvalidInput> {
     let mut bytes = [0; 8];
     random.fill(&mut bytes);
     NodeId::new(&format!("{:016x}", u64::from_be_bytes(bytes)))
+}
+
+/// An engine that sends by the routes of `config`, and what gets its messages out; somebody must run that.
+pub(crate) fn sending_engine(config: &Config, parts: &Parts) -> Result<(Engine, Dispatcher), InvalidInput> {
+    let routes = Carriers::default().of(config).routes(config);
+    let dispatcher = Dispatcher::new(parts.clone(), node_id(&*parts.random)?, routes);
+    let settings = EngineSettings { guess: config.guess.rule(), lookup: config.guess.lookup_rule() };
+    Ok((Engine::new(parts.clone(), dispatcher.clone(), settings), dispatcher))
 }
 
 /// An engine that sends nothing: nobody runs its dispatcher, and there is no route. `name` is the node's.

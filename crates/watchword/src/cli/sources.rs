@@ -25,6 +25,9 @@ pub(super) enum Original {
     Otpgateway,
     /// Perfumer OTP's OTP_…, PG_… and HTTP_AUTH_… variables; it has no file, watchword.toml only where $WATCHWORD_CONFIG names it
     Perfumer,
+    /// The Spring properties of DIGIT's user-otp and egov-otp, from a .properties file and the environment; watchword.toml only
+    /// where $WATCHWORD_CONFIG names it
+    Egov,
 }
 
 impl From<Original> for config::Original {
@@ -32,6 +35,7 @@ impl From<Original> for config::Original {
         match original {
             Original::Otpgateway => Self::Otpgateway,
             Original::Perfumer => Self::Perfumer,
+            Original::Egov => Self::Egov,
         }
     }
 }

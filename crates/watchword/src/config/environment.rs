@@ -11,14 +11,16 @@ const PREFIX: &str = "WATCHWORD_";
 /// Variables that are no setting of their own section.
 const CONFIG: &str = "WATCHWORD_CONFIG";
 const KEY: &str = "WATCHWORD_KEY";
-const SPECIAL: [&str; 4] = [CONFIG, KEY, "WATCHWORD_STORE", "WATCHWORD_LISTEN"];
+/// The token of a Telegram bot, for `watchword telegram` where no provider has one.
+pub const TELEGRAM_TOKEN: &str = "WATCHWORD_TELEGRAM_TOKEN";
+const SPECIAL: [&str; 5] = [CONFIG, KEY, TELEGRAM_TOKEN, "WATCHWORD_STORE", "WATCHWORD_LISTEN"];
 
 /// Those of them that stand for a setting.
 const SHORT: [(&str, &str); 2] = [("store", "store__url"), ("listen", "server__listen")];
 
 /// Sections with settings of fixed names.
-const SECTIONS: [&str; 10] =
-    ["server", "admin", "store", "keys", "guess", "retention", "log", "telemetry", "otp", "perfumer"];
+const SECTIONS: [&str; 11] =
+    ["server", "admin", "store", "keys", "guess", "retention", "log", "telemetry", "otp", "perfumer", "egov"];
 
 /// What the environment says.
 #[derive(Default)]
@@ -59,6 +61,7 @@ impl Environment {
         match name.to_ascii_uppercase().as_str() {
             CONFIG => self.config = Some(value),
             KEY => self.key = Some(value),
+            TELEGRAM_TOKEN => {}
             upper if SPECIAL.contains(&upper) || upper.contains("__") => self.settings.push((name, value)),
             upper if is_service_link(upper, &value) => {}
             upper => self.warnings.push(format!("{name} is not read; {}", meant(upper))),

@@ -10,10 +10,11 @@ use super::otpgateway::{self, Theirs};
 use super::problem::Problem;
 use super::translated::Translated;
 use super::tree::{Node, Value};
-use super::{ConfigError, Original, perfumer};
+use super::{ConfigError, Original, egov, perfumer};
 
 /// The sections in the order in which people read them; others come after.
-const ORDER: [&str; 8] = ["server", "namespaces", "perfumer", "providers", "store", "otp", "pages", "log"];
+const ORDER: [&str; 9] =
+    ["server", "namespaces", "perfumer", "egov", "providers", "store", "otp", "pages", "log"];
 
 const HEAD: &str = "\
 # What the other product's configuration says, in Watchword's words: `watchword config check --config THIS_FILE`, and then
@@ -49,6 +50,7 @@ pub fn import(
             problems.extend(files.iter().map(|file| perfumer::has_no_file(file)));
             perfumer::translate(environment, &mut problems)
         }
+        Original::Egov => egov::translate(files, environment, &mut problems),
     };
     let Translated { root, problems: found, warnings, without_store, .. } = translated;
     problems.extend(found);

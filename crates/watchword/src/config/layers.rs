@@ -10,7 +10,7 @@ use super::otpgateway::{self, Theirs};
 use super::problem::Problem;
 use super::translated::{Renames, Translated};
 use super::tree::{Node, Origin, Value};
-use super::{ConfigError, Flag, Original, Sources, file, perfumer};
+use super::{ConfigError, Flag, Original, Sources, egov, file, perfumer};
 
 /// The file that is read when none is named, if it is there.
 const USUAL_FILE: &str = "watchword.toml";
@@ -70,6 +70,10 @@ impl Layers {
                     Original::Perfumer => {
                         problems.extend(files.iter().map(|file| perfumer::has_no_file(file)));
                         perfumer::translate(&variables, &mut problems)
+                    }
+                    Original::Egov => {
+                        layers.files.clone_from(&files);
+                        egov::translate(&files, &variables, &mut problems)
                     }
                 };
                 without_store = layers.adopt(translated);

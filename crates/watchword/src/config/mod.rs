@@ -7,6 +7,7 @@
 //! - **A kind of value**: a type in `value.rs` whose `Deserialize` says in words what it accepts.
 //! - **A rule over several settings**: a check in this file, which records a [`Problem`] instead of returning.
 
+mod egov;
 mod environment;
 mod file;
 mod import;
@@ -51,12 +52,13 @@ use read::Place;
 use sections::{NamespaceSection, Sections};
 use tree::Node;
 
+pub use environment::TELEGRAM_TOKEN;
 pub use import::import;
 pub use messages::{BodyTemplate, MessageTemplates};
 pub use pages::PagesConfig;
 pub use problem::{ConfigError, Problem};
 pub use sections::{
-    Admin, Guess, Log, Otp, Perfumer, RetentionSection, Server, Store, Telemetry, Tls, Webhook,
+    Admin, Egov, Guess, Log, Otp, Perfumer, RetentionSection, Server, Store, Telemetry, Tls, Webhook,
 };
 pub use show::{ShownSetting, show};
 pub use tree::Origin;
@@ -91,6 +93,8 @@ pub enum Original {
     Otpgateway,
     /// Perfumer OTP: `OTP_…`, `PG_…`, `HTTP_AUTH_…` and `DUMMY`. It has no file.
     Perfumer,
+    /// DIGIT's user-otp and egov-otp: Spring properties, in files and in the environment.
+    Egov,
 }
 
 /// A flag of the command line that is a setting.
@@ -127,6 +131,8 @@ pub struct Config {
     pub otp: Otp,
     /// What holds where the dialect is perfumer.
     pub perfumer: Perfumer,
+    /// What holds where the dialect is egov.
+    pub egov: Egov,
     /// What people see.
     pub pages: PagesConfig,
     /// The sites that may frame the pages of a namespace; any may frame those of one that is not here.
@@ -251,6 +257,7 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
         telemetry: sections.telemetry,
         otp: sections.otp,
         perfumer: sections.perfumer,
+        egov: sections.egov,
         pages,
         frame_ancestors,
         namespaces,
@@ -283,8 +290,8 @@ fn absolute(path: &Path) -> PathBuf {
 
 /// Without somebody to call it and something to send by, a server can do nothing.
 fn at_least_one(layers: &Layers, dialect: Dialect, problems: &mut Vec<Problem>) {
-    // Perfumer's callers need no name.
-    let has_namespace = dialect == Dialect::Perfumer || layers.has("namespaces");
+    // Only otpgateway's callers have names.
+    let has_namespace = dialect != Dialect::Otpgateway || layers.has("namespaces");
     let has_provider = layers.has("providers");
     if layers.no_file && !(has_namespace && has_provider) {
         let missing = match (has_namespace, has_provider) {
@@ -314,6 +321,11 @@ fn at_least_one(layers: &Layers, dialect: Dialect, problems: &mut Vec<Problem>) 
             "",
             "OTP_QUEUE_URL is set to nothing, so add a section [providers.sms] with a `kind` to the file that \
              WATCHWORD_CONFIG names, and one each for call, email and telegram where they are used",
+        ),
+        Some(Original::Egov) => (
+            "",
+            "spring.kafka.bootstrap.servers is set to nothing, so add a section [providers.sms] with a `kind` to the file that \
+             WATCHWORD_CONFIG names, and [providers.email] where mail is wanted",
         ),
     };
     for (section, is_there, text) in [
@@ -375,12 +387,16 @@ fn routes(
     routes
 }
 
-/// What an operator of perfumer should know about channels that nothing carries.
+/// What an operator should know about channels that nothing carries, where the dialect has channels of fixed names.
 fn unserved_channels(dialect: Dialect, routes: &BTreeMap<RouteName, Vec<ProviderId>>) -> Option<String> {
+    let channels: &[&str] = match dialect {
+        Dialect::Otpgateway => &[],
+        Dialect::Perfumer => &["sms", "call", "email", "telegram"],
+        Dialect::Egov => &["sms", "email"],
+    };
     let is_carried = |name: &str| routes.keys().any(|route| route.as_str() == name);
-    let names: Vec<_> =
-        ["sms", "call", "email", "telegram"].into_iter().filter(|name| !is_carried(name)).collect();
-    let (last, others) = names.split_last().filter(|_| dialect == Dialect::Perfumer)?;
+    let names: Vec<&str> = channels.iter().copied().filter(|name| !is_carried(name)).collect();
+    let (last, others) = names.split_last()?;
     let named =
         if others.is_empty() { (*last).to_owned() } else { format!("{} or {last}", others.join(", ")) };
     Some(format!("no route and no provider is named {named}: what is sent there is refused"))
@@ -474,6 +490,10 @@ fn original_secrets(sections: &Sections, layers: &Layers) -> Option<(Vec<Secret>
         Original::Perfumer => {
             let password = layers.secret.clone()?;
             Some((vec![password], "PG_PASSWORD"))
+        }
+        Original::Egov => {
+            let password = layers.secret.clone()?;
+            Some((vec![password], "spring.datasource.password"))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What can be set, section by section. `default.toml` says the same to people; a test holds the two together.
 
+mod egov;
 mod perfumer;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use super::value::{
     optional_duration, per_mille, per_minute, secret, store_timeout, timeout,
 };
 
+pub use egov::Egov;
 pub use perfumer::{Perfumer, Webhook};
 
 /// All sections as they are read.
@@ -37,6 +39,7 @@ pub(super) struct Sections {
     pub(super) otp: Otp,
     pub(super) pages: PagesSection,
     pub(super) perfumer: Perfumer,
+    pub(super) egov: Egov,
     pub(super) namespaces: BTreeMap<NamespaceName, NamespaceSection>,
     /// Read apart: what can be set depends on the kind.
     pub(super) providers: BTreeMap<ProviderName, IgnoredAny>,

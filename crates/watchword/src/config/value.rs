@@ -74,12 +74,15 @@ pub enum Dialect {
     Otpgateway,
     /// Perfumer OTP's: a channel a path, limits, the Telegram bot.
     Perfumer,
+    /// DIGIT's user-otp and egov-otp.
+    Egov,
 }
 
 from_text!(Dialect, "a dialect, like \"otpgateway\"", |text| match text {
     "otpgateway" => Ok(Self::Otpgateway),
     "perfumer" => Ok(Self::Perfumer),
-    _ => Err("must be \"otpgateway\" or \"perfumer\""),
+    "egov" => Ok(Self::Egov),
+    _ => Err("must be \"otpgateway\", \"perfumer\" or \"egov\""),
 });
 
 /// Where people reach the server: a URL without a slash at its end.
@@ -101,6 +104,16 @@ from_text!(RootUrl, "a URL, like \"https://otp.example.com\"", |text| {
         return Err(wrong);
     }
     Ok(Self(text.trim_end_matches('/').to_owned()))
+});
+
+/// Where a service is that is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceUrl(pub reqwest::Url);
+
+from_text!(ServiceUrl, "a URL, like \"http://egov-user:8080/user/_search\"", |text| {
+    let url = reqwest::Url::parse(text).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.map(Self).ok_or("must be a URL, like \"http://egov-user:8080/user/_search\"")
 });
 
 /// Where a picture is.
@@ -348,4 +361,9 @@ pub(super) fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize
 /// As [`secret`], for what may be left out.
 pub(super) fn secret_if_set<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     secret(deserializer).map(Some)
+}
+
+/// How many parts of a tenant: a few.
+pub(super) fn parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    whole(deserializer, 0..=100).map(|number| usize::try_from(number).unwrap_or(100))
 }

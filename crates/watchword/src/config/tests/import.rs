@@ -79,6 +79,7 @@ fn told(config: &Config) -> Vec<String> {
         telemetry,
         otp,
         perfumer,
+        egov,
         pages,
         frame_ancestors,
         namespaces,
@@ -98,7 +99,7 @@ fn told(config: &Config) -> Vec<String> {
     });
     vec![
         format!(
-            "{server:?} {admin:?} {store:?} {keys:?} {guess:?} {retention:?} {log:?} {telemetry:?} {otp:?} {perfumer:?}"
+            "{server:?} {admin:?} {store:?} {keys:?} {guess:?} {retention:?} {log:?} {telemetry:?} {otp:?} {perfumer:?} {egov:?}"
         ),
         format!("{people_see:?}"),
         format!("{secrets:?}"),

@@ -49,7 +49,7 @@ x = 1
             "watchword.toml:20: providers.mail.max_con: unknown; did you mean `max_conns`?",
             "watchword.toml:22: routes.phone.providers: there is no provider `pigeon`",
             "watchword.toml:23: whatever: unknown; known here: `server`, `admin`, `store`, `keys`, `guess`, `retention`, \
-             `log`, `telemetry`, `otp`, `pages`, `perfumer`, `namespaces`, `providers`, `routes`",
+             `log`, `telemetry`, `otp`, `pages`, `perfumer`, `egov`, `namespaces`, `providers`, `routes`",
             "WATCHWORD_KEY: key 1 is not 32 bytes in hex or base64; make one with: openssl rand -hex 32",
             "WATCHWORD_LOG__LEVEL: log.level: must be `error`, `warn`, `info`, `debug` or `trace`, or levels by module \
              like \"info,watchword_store=debug\"",

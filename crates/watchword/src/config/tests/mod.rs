@@ -1,5 +1,6 @@
 //! What the tests of the configuration share.
 
+mod egov;
 mod import;
 mod layers;
 mod messages;

@@ -29,7 +29,8 @@ fn read_with(files: &[&str], environment: &[(&str, &str)]) -> Result<Config, Vec
 }
 
 /// What every installation without a token is told, where Telegram is used or not.
-const NO_TOKEN: &str = "provider `telegram`: `app_token` is not set; http-telegram-notify refuses what comes without it";
+const NO_TOKEN: &str =
+    "provider `telegram`: `app_token` is not set; http-telegram-notify refuses what comes without it";
 
 fn with(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
     [&DATABASE[..], more].concat()
@@ -183,7 +184,10 @@ fn mistakes_are_told_by_the_variable_at_once() {
 #[test]
 fn an_unknown_variable_of_theirs_is_a_warning_that_names_the_nearest() {
     let config = read(&with(&[("OTP_SMS_WORKERS", "sms"), ("OTP_PORT", "tcp://10.0.0.1:80"), KEY])).unwrap();
-    assert_eq!(config.warnings, ["OTP_SMS_WORKERS is not known, and not read; did you mean OTP_SMS_WORKER?", NO_TOKEN]);
+    assert_eq!(
+        config.warnings,
+        ["OTP_SMS_WORKERS is not known, and not read; did you mean OTP_SMS_WORKER?", NO_TOKEN]
+    );
 }
 
 #[test]
