@@ -8,7 +8,6 @@ use watchword_core::keyring::SubjectKey;
 use watchword_core::namespace::Namespace;
 use watchword_core::parts::Parts;
 use watchword_core::throttle::ThrottleKind;
-use watchword_core::time::Timestamp;
 use watchword_core::verification::Verification;
 use watchword_http::dialects::perfumer::{PerfumerSettings, original};
 use watchword_store::{OldPasscode, PostgresStore, Successor, TakenOver};
