@@ -28,7 +28,7 @@ use crate::telemetry::store::WatchedStore;
 use crate::wiring::{self, App, OpenedStore, StoreOpenError};
 
 /// How long messages in hand may take once the server is going down. What is not out by then is sent by whoever starts next.
-const HELD_DELIVERIES_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const HELD_DELIVERIES_WITHIN: Duration = Duration::from_secs(10);
 
 /// On top of what a request may take, how long it may take to finish once the server is going down.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
@@ -320,18 +320,18 @@ async fn reload_on(mut hangup: Signal, reloader: Arc<Reloader>) {
 }
 
 /// What asks a process to stop.
-struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// The name of the next one.
-    async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",

@@ -20,6 +20,7 @@ mod serve;
 mod site;
 mod sources;
 mod table;
+mod telegram;
 mod unlock;
 
 use std::io::{self, Write as _};
@@ -39,6 +40,7 @@ use backup::BackupError;
 use deliveries::DeliveriesError;
 use init::InitError;
 use keys::KeysError;
+use telegram::TelegramError;
 use unlock::UnlockError;
 
 /// What a process ends with when the command line or the configuration is wrong.
@@ -70,6 +72,7 @@ enum Command {
     Unlock(unlock::Options),
     Keys(keys::Options),
     Backup(backup::Options),
+    Telegram(telegram::Options),
     Doctor(doctor::Options),
     Healthcheck(healthcheck::Options),
     Completions(completions::Options),
@@ -98,6 +101,8 @@ enum CommandError {
     Keys(#[from] KeysError),
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Telegram(#[from] TelegramError),
     #[error("no threads can be started: {0}")]
     Runtime(#[source] io::Error),
 }
@@ -108,6 +113,7 @@ impl CommandError {
         match self {
             Self::Config(_) | Self::Serve(ServeError::Tls(_)) => EXIT_CONFIGURATION,
             Self::Unlock(error) if error.is_usage() => EXIT_CONFIGURATION,
+            Self::Telegram(error) if error.is_usage() => EXIT_CONFIGURATION,
             Self::Data(_)
             | Self::Serve(_)
             | Self::NoAnswer(_)
@@ -117,6 +123,7 @@ impl CommandError {
             | Self::Unlock(_)
             | Self::Keys(_)
             | Self::Backup(_)
+            | Self::Telegram(_)
             | Self::Runtime(_) => EXIT_FAILURE,
         }
     }
@@ -135,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Unlock(options) => unlock::run(options).map(|()| ExitCode::SUCCESS),
         Command::Keys(options) => keys::run(options).map(|()| ExitCode::SUCCESS),
         Command::Backup(options) => backup::run(options).map(|()| ExitCode::SUCCESS),
+        Command::Telegram(options) => telegram::run(options).map(|ended| well(ended == Ended::Drained)),
         Command::Doctor(options) => doctor::run(options).map(well),
         Command::Healthcheck(options) => healthcheck::run(options).map(well),
         Command::Completions(options) => {
@@ -176,15 +184,15 @@ fn server_runtime() -> Result<Runtime, CommandError> {
         .map_err(CommandError::Runtime)
 }
 
-/// Runs a server's whole life.
-fn block_on(
+/// Runs a whole life.
+fn block_on<E: Into<CommandError>>(
     runtime: Runtime,
-    life: impl Future<Output = Result<Ended, ServeError>>,
+    life: impl Future<Output = Result<Ended, E>>,
 ) -> Result<Ended, CommandError> {
     let ended = runtime.block_on(life);
     // Whatever still runs was given up on.
     runtime.shutdown_background();
-    Ok(ended?)
+    ended.map_err(Into::into)
 }
 
 /// An IP address and a port, as an option.
