@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
-mod cost;
 mod nodes;
 mod opening;
 mod pooled;
@@ -10,5 +9,6 @@ mod processor;
 mod restarts;
 mod server;
 mod settling;
+mod statements;
 mod suite;
 mod waking;
