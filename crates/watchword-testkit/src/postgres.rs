@@ -24,6 +24,15 @@ pub enum Keeping {
     OnDisk,
 }
 
+impl Keeping {
+    const fn setting(self) -> &'static str {
+        match self {
+            Self::InMemory => "fsync=off",
+            Self::OnDisk => "fsync=on",
+        }
+    }
+}
+
 /// A server; it is killed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -41,11 +50,7 @@ impl Server {
     /// # Panics
     /// It can't be started.
     pub fn start(keeping: Keeping) -> Self {
-        let fsync = match keeping {
-            Keeping::InMemory => "off",
-            Keeping::OnDisk => "on",
-        };
-        Self::start_with(&format!("fsync={fsync}"), &[])
+        Self::start_with(keeping.setting(), &[])
     }
 
     /// As [`Self::start`], with TLS by this certificate and its key, both PEM.
@@ -54,6 +59,16 @@ impl Server {
     /// It can't be started.
     pub fn start_with_tls(certificate: &str, key: &str) -> Self {
         Self::start_with("ssl=on", &[("server.crt", certificate), ("server.key", key)])
+    }
+
+    /// As [`Self::start`], and it believes nobody but `postgres` without a password. Who else there is, [`Self::query`] can say.
+    ///
+    /// # Panics
+    /// It can't be started.
+    pub fn start_with_passwords(keeping: Keeping) -> Self {
+        let fsync = keeping.setting();
+        let who = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        Self::start_with(fsync, &[("pg_hba.conf", who)])
     }
 
     fn start_with(setting: &str, files: &[(&str, &str)]) -> Self {
@@ -98,6 +113,12 @@ impl Server {
         self.process.wait_for_end();
     }
 
+    /// Kills the process that all others of it come from (SIGKILL), as the system does when memory is short. They see it and end, each
+    /// in the midst of what it does.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
     /// Stops it in order: clients are told, and cut off.
     ///
     /// # Panics
@@ -112,7 +133,9 @@ impl Server {
     /// # Panics
     /// It can't be started.
     pub fn start_again(&mut self) {
-        self.process = run(self.port, &self.settings, self.folder.path()).expect("it started before");
+        // Until all processes of one that was killed have seen it, none may take its place.
+        let mut tries = (0..1_000).map(|_| run(self.port, &self.settings, self.folder.path()));
+        self.process = tries.find_map(|started| started).expect("it started before");
     }
 
     /// As stores name it: a database that is not there yet, another one each time.
@@ -164,32 +187,44 @@ impl Pooler {
     /// # Panics
     /// It can't be started.
     pub fn start(server: &Server) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("pgbouncer.ini");
         for _ in 0..5 {
-            let port = net::free_port();
-            let settings = format!(
-                "[databases]\n* = host=127.0.0.1 port={} user=postgres\n\
-                 [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-                 auth_type = any\npool_mode = transaction\nmax_client_conn = 1000\ndefault_pool_size = 20\nserver_login_retry = 1\n",
-                server.port
-            );
-            fs::write(&file, settings).unwrap();
-            give_away(folder.path());
-            let file = file.to_str().expect("a temporary folder has a plain name");
-            let mut process = start_as_nobody(&pooler(), &[file.to_owned()]);
-            let is_up = process.wait_for_line("the pooler's word that it is up", |line| {
-                if line.contains("process up") {
-                    Some(true)
-                } else {
-                    line.contains("Address already in use").then_some(false)
-                }
-            });
-            if is_up {
-                return Self { process, port, server: server.port, _folder: folder };
+            if let Some(pooler) = Self::try_start(server, "127.0.0.1", net::free_port()) {
+                return pooler;
             }
         }
         panic!("`pgbouncer` does not start; install the package pgbouncer");
+    }
+
+    /// As [`Self::start`], on 127.0.0.2 and the server's own port, for clients that know one port for both.
+    ///
+    /// # Panics
+    /// It can't be started.
+    pub fn start_beside(server: &Server) -> Self {
+        Self::try_start(server, "127.0.0.2", server.port).expect("nobody else listens on 127.0.0.2")
+    }
+
+    /// `None`: somebody else has the port.
+    fn try_start(server: &Server, address: &str, port: u16) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pgbouncer.ini");
+        let settings = format!(
+            "[databases]\n* = host=127.0.0.1 port={} user=postgres\n\
+                 [pgbouncer]\nlisten_addr = {address}\nlisten_port = {port}\nunix_socket_dir =\n\
+                 auth_type = any\npool_mode = transaction\nmax_client_conn = 1000\ndefault_pool_size = 20\nserver_login_retry = 1\n",
+            server.port
+        );
+        fs::write(&file, settings).unwrap();
+        give_away(folder.path());
+        let file = file.to_str().expect("a temporary folder has a plain name");
+        let mut process = start_as_nobody(&pooler(), &[file.to_owned()]);
+        let is_up = process.wait_for_line("the pooler's word that it is up", |line| {
+            if line.contains("process up") {
+                Some(true)
+            } else {
+                line.contains("Address already in use").then_some(false)
+            }
+        });
+        is_up.then(|| Self { process, port, server: server.port, _folder: folder })
     }
 
     /// As stores name it, and the server behind it: a database that is not there yet, another one each time.
@@ -214,7 +249,7 @@ fn pooler() -> PathBuf {
     if debians.exists() { debians.into() } else { "pgbouncer".into() }
 }
 
-/// `None`: it ended, for somebody else has its port.
+/// `None`: it ended, for somebody else has its port, or its data.
 fn run(port: u16, settings: &[String], folder: &Path) -> Option<Process> {
     let folder = folder.to_str().expect("a temporary folder has a plain name");
     let mut arguments = vec!["-D".to_owned(), format!("{folder}/data"), "-p".to_owned(), port.to_string()];
@@ -225,7 +260,7 @@ fn run(port: u16, settings: &[String], folder: &Path) -> Option<Process> {
         if line.contains("ready to accept connections") {
             Some(true)
         } else {
-            line.contains("could not bind").then_some(false)
+            (line.contains("could not bind") || line.contains("still in use")).then_some(false)
         }
     });
     is_up.then_some(process)
