@@ -18,7 +18,7 @@ const JAVA: [&str; 4] = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=
 pub const USERNAME: &str = "watchword";
 
 /// And how that is proved.
-pub const PASSWORD: &str = "s3cret \"of\" a broker";
+pub const PASSWORD: &str = "s3cret-of-a-broker";
 
 /// A broker that is its own controller; killed when this is dropped. Topics come about when they are written to, or asked for.
 #[derive(Debug)]
@@ -91,8 +91,7 @@ impl Broker {
         tool.arg(self.settings_file());
         if self.signed_in_port.is_some() {
             for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
-                let password = PASSWORD.replace('"', "\\\"");
-                tool.args(["--add-scram", &format!("{mechanism}=[name={USERNAME},password=\"{password}\"]")]);
+                tool.args(["--add-scram", &format!("{mechanism}=[name={USERNAME},password={PASSWORD}]")]);
             }
         }
         run(&mut tool, "install the package default-jre-headless");
@@ -222,21 +221,18 @@ fn settings(folder: &Path, port: u16, over_tls: Option<(u16, &Certified)>) -> St
     if let Some((port, Certified { certificate, key })) = over_tls {
         listeners += &format!(",SASL_SSL://127.0.0.1:{port}");
         advertised += &format!(",SASL_SSL://localhost:{port}");
-        let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-        let password = quoted(PASSWORD);
         let plain = format!(
-            "org.apache.kafka.common.security.plain.PlainLoginModule required user_{USERNAME}=\"{password}\";"
+            "org.apache.kafka.common.security.plain.PlainLoginModule required user_{USERNAME}=\"{PASSWORD}\";"
         );
         let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
-        // A backslash ends no line of PEM, but begins an escape of Java's properties.
-        let property = |text: &str| text.trim().replace('\\', "\\\\").replace('\n', "\\n");
+        // A line of Java's properties: PEM has no backslash of its own.
+        let property = |text: &str| text.trim().replace('\n', "\\n");
         more = format!(
             "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n\
-             listener.name.sasl_ssl.plain.sasl.jaas.config={}\n\
+             listener.name.sasl_ssl.plain.sasl.jaas.config={plain}\n\
              listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config={scram}\n\
              listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={scram}\n\
              ssl.keystore.type=PEM\nssl.keystore.certificate.chain={}\nssl.keystore.key={}\n",
-            property(&plain),
             property(certificate),
             property(key),
         );

@@ -115,3 +115,64 @@ fn value_of(text: &str) -> Option<String> {
     // Without its closing quote it is not whole.
     (quote.is_none() && !value.is_empty()).then_some(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `name=value`, or why not.
+    fn told(name: &str, value: &str) -> String {
+        match meaning(name, value) {
+            Meaning::AsItIs => "as it is".to_owned(),
+            Meaning::Set(pairs) => {
+                let pairs = pairs.iter().map(|(name, value)| format!("{name}={}", value.expose()));
+                pairs.collect::<Vec<_>>().join(" ")
+            }
+            Meaning::None => "nothing".to_owned(),
+            Meaning::Unusable(why) => why.split(';').next().unwrap_or_default().to_owned(),
+        }
+    }
+
+    #[test]
+    fn java_s_properties_are_understood() {
+        for (name, value, expected) in [
+            ("linger.ms", "5", "as it is"),
+            ("compression.type", "lz4", "as it is"),
+            ("buffer.memory", "33554432", "nothing"),
+            ("value.serializer", "org.springframework.kafka.support.serializer.JsonSerializer", "nothing"),
+            ("ssl.endpoint.identification.algorithm", "", "ssl.endpoint.identification.algorithm=none"),
+            ("ssl.endpoint.identification.algorithm", "https", "as it is"),
+            ("ssl.truststore.location", "/ca.pem", "ssl.ca.location=/ca.pem"),
+            ("ssl.truststore.location", "/trust.JKS", "is a Java key store"),
+            ("ssl.truststore.certificates", "-----BEGIN", "ssl.ca.pem=-----BEGIN"),
+            ("ssl.keystore.location", "/me.p12", "as it is"),
+            ("ssl.keystore.location", "/me.jks", "is a Java key store"),
+            ("ssl.keystore.certificate.chain", "-----BEGIN", "ssl.certificate.pem=-----BEGIN"),
+            ("ssl.keystore.key", "-----BEGIN", "ssl.key.pem=-----BEGIN"),
+        ] {
+            assert_eq!(told(name, value), expected, "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn who_signs_in_is_read_from_a_line_for_java_s_login_modules() {
+        const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule required";
+        for (options, expected) in [
+            (r#"username="me" password="s3cret";"#, "sasl.username=me sasl.password=s3cret"),
+            (r#"password = 's3 cret' username = me;"#, "sasl.username=me sasl.password=s3 cret"),
+            (
+                r#"username="m\"e" password="a\\b; username=";"#,
+                "sasl.username=m\"e sasl.password=a\\b; username=",
+            ),
+            (r#"serviceusername="x" username="me" password="s";"#, "sasl.username=me sasl.password=s"),
+            ("username=\"me\";", "can't be read"),
+            ("username=\"me password=s;", "can't be read"),
+            ("username= password=;", "can't be read"),
+        ] {
+            assert_eq!(told("sasl.jaas.config", &format!("{PLAIN} {options}")), expected, "{options}");
+        }
+        assert_eq!(told("sasl.jaas.config", ""), "can't be read");
+        let other = "org.example.OtherLoginModule required username=\"me\" password=\"s\";";
+        assert_eq!(told("sasl.jaas.config", other), "can't be read");
+    }
+}
