@@ -82,7 +82,7 @@ impl Clients {
     /// TLS can't be set up at all.
     pub fn new(
         settings: &EgovSettings,
-        clock: Arc<dyn Clock>,
+        clock: &Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, reqwest::Error> {
         let client = client().build().or_else(|error| {
@@ -90,7 +90,7 @@ impl Clients {
             client().tls_certs_only([]).build()
         })?;
         let service =
-            |name, url: &reqwest::Url| Service::new(name, url.clone(), client.clone(), Arc::clone(&clock));
+            |name, url: &reqwest::Url| Service::new(name, url.clone(), client.clone(), Arc::clone(clock));
         let EgovSettings { user_url, localization, mdms, server_timeout, .. } = settings;
         let users =
             user_url.as_ref().map(|url| Users::new(service("egov-user", url), *server_timeout * 3 / 5));
