@@ -10,7 +10,6 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use watchword_core::error::InvalidInput;
 use watchword_core::parts::Parts;
 use watchword_core::ports::{Clock as _, Random};
 use watchword_http::server::{Certificates, Served, ServerSettings, TlsError, serve};
@@ -25,7 +24,7 @@ use crate::take_over;
 use crate::tasks::BackgroundTasks;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::store::WatchedStore;
-use crate::wiring::{self, App, OpenedStore, StoreOpenError};
+use crate::wiring::{self, App, OpenedStore, StoreOpenError, WiringError};
 
 /// How long messages in hand may take once the server is going down. What is not out by then is sent by whoever starts next.
 pub(crate) const HELD_DELIVERIES_WITHIN: Duration = Duration::from_secs(10);
@@ -57,9 +56,9 @@ pub enum ServeError {
     /// The listener's certificate can't be used.
     #[error("server.tls: {0}")]
     Tls(#[from] TlsError),
-    /// A name is none that the domain takes.
-    #[error("the configuration can't be used: {0}")]
-    Name(#[from] InvalidInput),
+    /// The parts can't be made of it.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
     /// The system lets no handler for signals in.
     #[error("signals can't be listened to: {0}")]
     Signals(#[source] io::Error),
@@ -185,6 +184,13 @@ impl Server {
             // Nobody waits for it: it is advice.
             tokio::spawn(async move {
                 for warning in doctor::warnings_of(&redis).await {
+                    tracing::warn!("{warning}");
+                }
+            });
+        }
+        if let Some(postgres) = postgres.clone() {
+            tokio::spawn(async move {
+                for warning in doctor::warnings_of_postgres(&postgres).await {
                     tracing::warn!("{warning}");
                 }
             });

@@ -14,12 +14,11 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use thiserror::Error;
 use tokio::sync::Mutex;
-use watchword_core::error::InvalidInput;
 use watchword_core::ports::Clock;
 use watchword_http::server::{Certificate, Certificates, Served, TlsError};
 
 use crate::config::{Config, ConfigError, Server};
-use crate::wiring::Rewiring;
+use crate::wiring::{Rewiring, WiringError};
 
 /// Reads the configuration again, from where it was read at start. It may block.
 pub type Load = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
@@ -36,9 +35,9 @@ pub enum ReloadError {
     /// The configuration has mistakes.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A name is none that the domain takes.
-    #[error("the configuration can't be used: {0}")]
-    Name(#[from] InvalidInput),
+    /// The parts can't be made of it.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
     /// The listener's certificate can't be used.
     #[error("server.tls: {0}")]
     Tls(#[from] TlsError),
@@ -225,6 +224,9 @@ fn taken_up(old: &Config, new: &Config) -> Vec<Difference> {
         ("routes", old.routes != new.routes),
         ("guess", old.guess != new.guess),
         ("otp", old.otp != new.otp),
+        ("perfumer", !old.perfumer.is_same_as(&new.perfumer)),
+        ("egov", old.egov != new.egov),
+        ("server.dialect", old.server.dialect != new.server.dialect),
     ]
 }
 

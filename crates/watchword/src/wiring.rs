@@ -3,11 +3,12 @@
 //! # How to add one more
 //!
 //! - **A store**: its arm in [`open_store`].
-//! - **A dialect**: its router in [`App::new`], merged with the others.
-//! - **A kind of provider**: which addresses it takes, in `address_rule`.
+//! - **A dialect**: its router in [`Rewiring::public`], what it is told in [`dialects`].
+
+mod dialects;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,22 +16,15 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
-use watchword_core::address::Channel;
-use watchword_core::delivery::{BodyFormat, NodeId, ProviderId};
+use watchword_core::delivery::{NodeId, ProviderId};
 use watchword_core::dispatcher::{Carrier, Dispatcher, Route, Routes};
 use watchword_core::engine::{Engine, EngineSettings};
 use watchword_core::error::InvalidInput;
 use watchword_core::parts::Parts;
 use watchword_core::ports::{Observer, Random, Store};
 use watchword_core::verification::RouteName;
-use watchword_delivery::http::AddressKind;
-use watchword_delivery::kafka;
-use watchword_delivery::queue::Sends;
-use watchword_delivery::registry::ProviderSettings;
-use watchword_http::dialects::otpgateway::{
-    self, Access, AddressRule, BuiltIn, Compose, OtpgatewaySettings, PageSettings, ProviderProfile, Templated,
-};
-use watchword_http::dialects::perfumer::{self, BasicAuth, ChannelRoutes, PerfumerSettings, WebhookSettings};
+use watchword_http::dialects::egov::{self, EgovSettings};
+use watchword_http::dialects::{otpgateway, perfumer};
 use watchword_http::front::{Front, FrontSettings, Limits};
 use watchword_http::health::{self, Probes};
 use watchword_http::server::Served;
@@ -40,11 +34,15 @@ use watchword_store::{
 };
 
 use crate::clock::SystemClock;
-use crate::config::{Config, ConfiguredProvider, Dialect, MessageTemplates, Perfumer, StoreUrl};
+use crate::config::{Config, ConfiguredProvider, Dialect, StoreUrl};
 use crate::telemetry::exposition::Exposition;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::provider::traced;
 use crate::telemetry::traces;
+
+pub use dialects::origin;
+pub(crate) use dialects::perfumer_settings;
+use dialects::{egov_settings, otpgateway_settings};
 
 /// A store that was opened, and how to let go of it.
 pub struct OpenedStore {
@@ -72,6 +70,17 @@ pub enum StoreOpenError {
     /// A shared one.
     #[error(transparent)]
     Postgres(#[from] PostgresOpenError),
+}
+
+/// Why the parts of a server can't be put together.
+#[derive(Debug, Error)]
+pub enum WiringError {
+    /// A name is none that the domain takes.
+    #[error("the configuration can't be used: {0}")]
+    Name(#[from] InvalidInput),
+    /// Other services can't be asked.
+    #[error("DIGIT's services can't be reached, for TLS can't be used here: {0}")]
+    Clients(#[from] reqwest::Error),
 }
 
 /// Opens the store that the configuration names.
@@ -160,7 +169,7 @@ impl App {
         clock: &SystemClock,
         metrics: Arc<Metrics>,
         listen: SocketAddr,
-    ) -> Result<Self, InvalidInput> {
+    ) -> Result<Self, WiringError> {
         let nodes_clock = clock.clone();
         let carriers = Carriers::default().of(config);
         let dispatcher = Dispatcher::new(parts.clone(), node_id(&*parts.random)?, carriers.routes(config));
@@ -179,6 +188,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             listen,
             carriers: Mutex::new(carriers),
+            egov_clients: Mutex::new(None),
         };
         let (public, engine) = rewiring.public(config)?;
         let draining = CancellationToken::new();
@@ -208,10 +218,11 @@ pub struct Rewiring {
     metrics: Arc<Metrics>,
     listen: SocketAddr,
     carriers: Mutex<Carriers>,
+    egov_clients: Mutex<Option<(EgovSettings, Arc<egov::Clients>)>>,
 }
 
 impl Rewiring {
-    fn public(&self, config: &Config) -> Result<(Router, Engine), InvalidInput> {
+    fn public(&self, config: &Config) -> Result<(Router, Engine), WiringError> {
         let settings = EngineSettings { guess: config.guess.rule(), lookup: config.guess.lookup_rule() };
         let engine = Engine::new(self.parts.clone(), self.dispatcher.clone(), settings);
         let front = self.front.clone();
@@ -221,10 +232,27 @@ impl Rewiring {
                 otpgateway::router(engine.clone(), settings, front)
             }
             Dialect::Perfumer => perfumer::router(engine.clone(), Arc::new(perfumer_settings(config)), front),
-            // Its calls are yet to come.
-            Dialect::Egov => Router::new(),
+            Dialect::Egov => {
+                let settings = Arc::new(egov_settings(config));
+                let clients = self.egov_clients(&settings)?;
+                egov::router(engine.clone(), settings, clients, front)
+            }
         };
         Ok((router, engine))
+    }
+
+    /// Those that are in use where the settings are the same: they have connections, and answers that they keep.
+    fn egov_clients(&self, settings: &EgovSettings) -> Result<Arc<egov::Clients>, WiringError> {
+        let mut in_use = self.egov_clients.lock();
+        if let Some((known, clients)) = &*in_use
+            && known == settings
+        {
+            return Ok(Arc::clone(clients));
+        }
+        let random = Arc::clone(&self.parts.random);
+        let clients = Arc::new(egov::Clients::new(settings, &self.parts.clock, random)?);
+        *in_use = Some((settings.clone(), Arc::clone(&clients)));
+        Ok(clients)
     }
 
     /// Counts a reload of the configuration: taken up, or refused for its mistakes.
@@ -237,12 +265,12 @@ impl Rewiring {
     /// called once those are answered.
     ///
     /// # Errors
-    /// A name in the configuration is none that the domain takes. Nothing has changed then.
+    /// The parts can't be made of it. Nothing has changed then.
     pub fn take_up(
         &self,
         config: &Config,
         served: &Served,
-    ) -> Result<impl FnOnce() + Send + 'static, InvalidInput> {
+    ) -> Result<impl FnOnce() + Send + 'static, WiringError> {
         let (public, _) = self.public(config)?;
         self.metrics.know_providers(config.providers.keys());
         let mut carriers = self.carriers.lock();
@@ -302,150 +330,9 @@ pub(crate) fn sending_engine(config: &Config, parts: &Parts) -> Result<(Engine, 
 }
 
 /// An engine that sends nothing: nobody runs its dispatcher, and there is no route. `name` is the node's.
-pub(crate) fn idle_engine(parts: &Parts, name: &str) -> Result<Engine, InvalidInput> {
+pub(crate) fn idle_engine(parts: &Parts, name: &str) -> Result<Engine, WiringError> {
     let dispatcher = Dispatcher::new(parts.clone(), NodeId::new(name)?, Routes::default());
     Ok(Engine::new(parts.clone(), dispatcher, EngineSettings::default()))
-}
-
-fn otpgateway_settings(config: &Config, listen: SocketAddr) -> Result<OtpgatewaySettings, InvalidInput> {
-    let access = config.namespaces.iter().map(|(namespace, secret)| Access {
-        namespace: namespace.clone(),
-        secret: secret.expose().to_owned(),
-    });
-    let mut providers = Vec::with_capacity(config.routes.len());
-    for (name, ids) in &config.routes {
-        // People see the first provider's medium; the others stand in for it.
-        if let Some((id, configured)) = ids.first().and_then(|id| config.providers.get_key_value(id)) {
-            let ConfiguredProvider { settings, .. } = configured;
-            let shown = settings.presentation(id);
-            let channel = Channel::new(shown.channel)?;
-            let profile = ProviderProfile::new(name.clone(), channel, address_rule(settings));
-            providers.push(ProviderProfile {
-                address_name: shown.address_name.to_owned(),
-                passcode_length: shown.passcode_length,
-                max_address_length: shown.max_address_length,
-                composer: composer(config.messages.get(id), settings).unwrap_or(profile.composer),
-                ..profile
-            });
-        }
-    }
-    let root_url = match &config.server.root_url {
-        Some(url) => url.as_str().to_owned(),
-        None => match &config.server.tls {
-            None => origin(listen),
-            Some(_) => origin(listen).replacen("http:", "https:", 1),
-        },
-    };
-    Ok(OtpgatewaySettings {
-        root_url,
-        namespaces: access.collect(),
-        providers,
-        // The configuration has checked its size.
-        default_ttl: u32::try_from(config.otp.ttl.as_secs()).unwrap_or(u32::MAX),
-        default_max_attempts: config.otp.max_attempts,
-        default_max_generate: config.otp.max_generate,
-        server_timeout: config.server.timeout,
-        pages: PageSettings {
-            pages: Arc::clone(&config.pages.pages),
-            frame_ancestors: config.frame_ancestors.clone(),
-            resend_cool_down: config.pages.resend_cool_down,
-            requests_per_minute: config.pages.requests_per_minute,
-        },
-    })
-}
-
-/// What the dialect perfumer is told. A channel goes by the route of its name.
-pub(crate) fn perfumer_settings(config: &Config) -> PerfumerSettings {
-    let Perfumer { username, password, webhook, .. } = &config.perfumer;
-    let default = PerfumerSettings::default();
-    let route = |name: &str| config.routes.keys().find(|route| route.as_str() == name).cloned();
-    let basic_auth = username.clone().zip(password.as_ref());
-    PerfumerSettings {
-        namespace: config.perfumer.namespace().cloned().unwrap_or(default.namespace),
-        basic_auth: basic_auth
-            .map(|(username, password)| BasicAuth { username, password: password.expose().to_owned() }),
-        routes: ChannelRoutes {
-            sms: route("sms"),
-            call: route("call"),
-            email: route("email"),
-            telegram: route("telegram"),
-        },
-        webhook: WebhookSettings {
-            secret: webhook.secret.as_ref().map(|secret| secret.expose().to_owned()),
-            groups: webhook.groups,
-            digits: webhook.digits,
-            lifetime: webhook.lifetime,
-            text: webhook.text.clone(),
-        },
-        server_timeout: config.server.timeout,
-    }
-}
-
-/// Words the messages of a provider. The configuration has tried its templates: `None` does not come.
-fn composer(messages: Option<&MessageTemplates>, settings: &ProviderSettings) -> Option<Arc<dyn Compose>> {
-    let format = match settings {
-        ProviderSettings::Smtp(_) => BodyFormat::Html,
-        ProviderSettings::Queue(queue) if queue.sends == Sends::Email => BodyFormat::Html,
-        ProviderSettings::Queue(_)
-        | ProviderSettings::Kafka(_)
-        | ProviderSettings::Telegram(_)
-        | ProviderSettings::Discard(_)
-        | ProviderSettings::Webhook(_)
-        | ProviderSettings::Http(_)
-        | ProviderSettings::KaleyraSms(_)
-        | ProviderSettings::KaleyraWhatsapp(_)
-        | ProviderSettings::PinpointSms(_)
-        | ProviderSettings::Inbox(_) => BodyFormat::Text,
-    };
-    // What sends to Telegram behind Queue leaves previews on: Telegram would open the link, which holds the passcode.
-    let is_previewed = matches!(settings, ProviderSettings::Queue(queue) if queue.sends == Sends::Telegram);
-    let link = address_rule(settings) != AddressRule::Phone && !is_previewed;
-    let built_in = BuiltIn { subject: None, link, format };
-    let subject = messages.and_then(|messages| messages.subject.as_deref());
-    let body = messages.and_then(|messages| messages.body.as_ref());
-    let body = body.map(|body| (body.source.as_str(), body.format));
-    if subject.is_none() && body.is_none() {
-        return Some(Arc::new(built_in));
-    }
-    Some(Arc::new(Templated::new(subject, body, built_in).ok()?))
-}
-
-/// Which addresses a provider takes.
-fn address_rule(settings: &ProviderSettings) -> AddressRule {
-    match settings {
-        ProviderSettings::Smtp(_) => AddressRule::Email,
-        ProviderSettings::Http(http) => match http.address {
-            AddressKind::Any => AddressRule::Any,
-            AddressKind::Phone => AddressRule::Phone,
-            AddressKind::Email => AddressRule::Email,
-        },
-        ProviderSettings::KaleyraSms(_)
-        | ProviderSettings::KaleyraWhatsapp(_)
-        | ProviderSettings::PinpointSms(_) => AddressRule::Phone,
-        ProviderSettings::Queue(queue) => match queue.sends {
-            Sends::Sms | Sends::Call => AddressRule::Phone,
-            Sends::Email => AddressRule::Email,
-            Sends::Telegram => AddressRule::Any,
-        },
-        ProviderSettings::Kafka(kafka) => match kafka.sends {
-            kafka::Sends::Sms => AddressRule::Phone,
-            kafka::Sends::Email => AddressRule::Email,
-        },
-        ProviderSettings::Telegram(_)
-        | ProviderSettings::Discard(_)
-        | ProviderSettings::Webhook(_)
-        | ProviderSettings::Inbox(_) => AddressRule::Any,
-    }
-}
-
-/// Where a browser on this machine reaches a server that listens there: scheme, address and port.
-pub fn origin(listen: SocketAddr) -> String {
-    let ip = match listen.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    format!("http://{}", SocketAddr::new(ip, listen.port()))
 }
 
 #[cfg(test)]

@@ -63,7 +63,9 @@ pub use sections::{
 pub use show::{ShownSetting, show};
 pub use tree::Origin;
 use value::NamespaceName;
-pub use value::{Dialect, ListenAddress, LogFormat, LogLevel, ProxyNetwork, PublishKey, RootUrl, StoreUrl};
+pub use value::{
+    Dialect, ListenAddress, LogFormat, LogLevel, ProxyNetwork, PublishKey, RootUrl, ServiceUrl, StoreUrl,
+};
 
 /// Every setting with its default and what it is for: the reference for operators.
 pub const REFERENCE: &str = include_str!("default.toml");

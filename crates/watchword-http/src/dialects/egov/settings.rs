@@ -6,7 +6,7 @@ use reqwest::Url;
 use watchword_core::verification::RouteName;
 
 /// How the dialect behaves. The defaults are those of the wire contract of egov.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EgovSettings {
     /// The base path of user-otp: a path of whole segments. Slashes at its ends mean nothing; `/user-otp` by default. egov-otp is
     /// always under `/otp`.
@@ -49,7 +49,7 @@ impl Default for EgovSettings {
 }
 
 /// egov-localization: the words of messages, by tenant and locale.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalizationSettings {
     /// Its search, whole, without a query. `None`: the built-in words.
     pub url: Option<Url>,
@@ -73,7 +73,7 @@ impl Default for LocalizationSettings {
 }
 
 /// MDMS: what mobile numbers look like, by state and country code.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MdmsSettings {
     /// Its search, whole. `None`: the default pattern for all.
     pub url: Option<Url>,

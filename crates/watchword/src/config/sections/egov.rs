@@ -8,7 +8,7 @@ use watchword_http::dialects::egov::{EgovSettings, LocalizationSettings, MdmsSet
 use super::super::value::{ServiceUrl, digits, duration, lifetime, parts};
 
 /// `[egov]`: what holds where the dialect is egov.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Egov {
     /// The base path of user-otp.
@@ -46,7 +46,7 @@ impl Default for Egov {
 }
 
 /// `[egov.localization]`: the words of messages.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Localization {
     /// Its search; `None`: the built-in words.
@@ -69,7 +69,7 @@ impl Default for Localization {
 }
 
 /// `[egov.mdms]`: what mobile numbers look like.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mdms {
     /// Its search; `None`: the default pattern for all.

@@ -26,6 +26,19 @@ pub struct Perfumer {
 }
 
 impl Perfumer {
+    /// Whether both say the same.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let secrets = |one: &Self| {
+            let shown = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+            (shown(&one.password), shown(&one.webhook.secret))
+        };
+        let rest = |one: &Self| {
+            let Webhook { secret: _, groups, digits, lifetime, text } = one.webhook.clone();
+            (one.namespace.clone(), one.username.clone(), groups, digits, lifetime, text)
+        };
+        secrets(self) == secrets(other) && rest(self) == rest(other)
+    }
+
     /// Where its verifications are, where that is said.
     pub fn namespace(&self) -> Option<&Namespace> {
         self.namespace.as_ref().map(|name| &name.0)
