@@ -32,8 +32,14 @@ impl From<Failure> for StoreError {
 }
 
 /// The driver's own text says "db error" and no more; what the server said is in its cause.
-#[derive(Debug)]
 struct Told(Error);
+
+/// As it is displayed: what the driver's shows may hold a whole row.
+impl std::fmt::Debug for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
 
 impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
