@@ -11,7 +11,6 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::{FutureRecord, Producer as _};
-use tokio::time::Instant;
 use watchword_core::delivery::{Outcome, ProviderId};
 use watchword_core::ports::{Clock, Outgoing, Probe, Provider};
 
@@ -35,7 +34,7 @@ pub(super) struct Kafka {
     /// Made at the first message: nothing is connected to before.
     connection: Mutex<Option<Arc<Connection>>>,
     /// Held by the one that looks for a broker; all others wait for what it finds.
-    looking: tokio::sync::Mutex<()>,
+    looking: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Kafka {
@@ -59,7 +58,7 @@ impl Kafka {
             config,
             clock,
             connection: Mutex::default(),
-            looking: tokio::sync::Mutex::default(),
+            looking: Arc::default(),
         })
     }
 
@@ -86,26 +85,22 @@ impl Kafka {
         if connection.told.is_up() {
             return Ok(());
         }
-        let begin = Instant::now();
-        let Ok(_turn) = tokio::time::timeout(self.limits.finding, self.looking.lock()).await else {
-            return Err(connection.told.why_not());
+        let finding = async {
+            let turn = Arc::clone(&self.looking).lock_owned().await;
+            if connection.told.is_up() {
+                return Ok(());
+            }
+            let (connection, topic, limit) = (Arc::clone(connection), topic.to_owned(), self.limits.finding);
+            let looking = tokio::task::spawn_blocking(move || {
+                let found = look(&connection, &topic, limit);
+                // Not before: whoever asked may be gone, and a thread for each of them would be one too many.
+                drop(turn);
+                found
+            });
+            looking.await.unwrap_or_else(|_| Err(shutting_down()))
         };
-        if connection.told.is_up() {
-            return Ok(());
-        }
-        let left = self.limits.finding.saturating_sub(begin.elapsed());
-        let metadata = ask(connection, Some(topic.to_owned()), left).await.map_err(|error| {
-            let code = error.rdkafka_error_code().filter(|code| is_refusal(*code));
-            code.map_or_else(|| connection.told.why_not(), |_| of_failure(&error, false))
-        })?;
-        match leaders(&metadata, topic) {
-            Ok(_) => {}
-            // It may be made by being written to, or be this tenant's only: the client finds out.
-            Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {}
-            Err(code) => return Err(of_failure(&KafkaError::MetadataFetch(code), false)),
-        }
-        connection.told.set_up();
-        Ok(())
+        let found = tokio::time::timeout(self.limits.finding, finding).await;
+        found.unwrap_or_else(|_| Err(connection.told.why_not()))
     }
 
     /// Hands the record over. The stamp is of this moment.
@@ -117,9 +112,9 @@ impl Kafka {
         topic: &str,
     ) -> Outcome {
         let Some(producer) = connection.producer() else {
-            return Outcome::Transient { detail: "the client is shutting down".to_owned() };
+            return shutting_down();
         };
-        let value = given.value(self.sends, outgoing.message, self.clock.now().after(self.expiry));
+        let value = given.value(self.sends, outgoing.message, self.clock.machine().after(self.expiry));
         let record = FutureRecord::<(), _>::to(topic).payload(&value).headers(headers(self.sends, outgoing));
         let delivered = match producer.send_result(record) {
             Ok(delivered) => delivered.await,
@@ -192,10 +187,9 @@ impl Provider for Kafka {
         // With a prefix there are many topics, and which ones is not known here.
         let topic = self.tenant_prefix_part.is_none().then(|| self.topic.clone());
         let limit = self.limits.whole.saturating_sub(Duration::from_millis(500));
-        let metadata = match ask(&connection, topic.clone(), limit).await {
-            Ok(metadata) => metadata,
-            Err(_) => return failed(&connection.told.why_not()),
-        };
+        let (asked, asking) = (topic.clone(), Arc::clone(&connection));
+        let asking = tokio::task::spawn_blocking(move || ask(&asking, asked.as_deref(), limit));
+        let Ok(Ok(metadata)) = asking.await else { return failed(&connection.told.why_not()) };
         let brokers = metadata.brokers().len();
         let Some(topic) = topic else {
             return Probe::Good {
@@ -222,18 +216,29 @@ fn failed(outcome: &Outcome) -> Probe {
     }
 }
 
-/// What a broker knows of a topic, or of all.
-async fn ask(
-    connection: &Arc<Connection>,
-    topic: Option<String>,
-    limit: Duration,
-) -> Result<Metadata, KafkaError> {
-    let connection = Arc::clone(connection);
-    let asking = tokio::task::spawn_blocking(move || {
-        let producer = connection.producer().ok_or(KafkaError::Canceled)?;
-        producer.client().fetch_metadata(topic.as_deref(), limit)
-    });
-    asking.await.unwrap_or(Err(KafkaError::Canceled))
+fn shutting_down() -> Outcome {
+    Outcome::Transient { detail: "the client is shutting down".to_owned() }
+}
+
+/// Waits for a broker that knows who leads the topic. It blocks.
+fn look(connection: &Connection, topic: &str, limit: Duration) -> Result<(), Outcome> {
+    let metadata = ask(connection, Some(topic), limit).map_err(|error| {
+        let code = error.rdkafka_error_code().filter(|code| is_refusal(*code));
+        code.map_or_else(|| connection.told.why_not(), |_| of_failure(&error, false))
+    })?;
+    match leaders(&metadata, topic) {
+        // A topic may be made by being written to, or be missing for this tenant only: the client finds out.
+        Ok(_) | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+            connection.told.set_up();
+            Ok(())
+        }
+        Err(code) => Err(of_failure(&KafkaError::MetadataFetch(code), false)),
+    }
+}
+
+/// What a broker knows of a topic, or of all. It blocks.
+fn ask(connection: &Connection, topic: Option<&str>, limit: Duration) -> Result<Metadata, KafkaError> {
+    connection.producer().ok_or(KafkaError::Canceled)?.client().fetch_metadata(topic, limit)
 }
 
 /// How many partitions of the topic have a leader.

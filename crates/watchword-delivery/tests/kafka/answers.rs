@@ -3,7 +3,6 @@
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use watchword_core::delivery::Outcome;
-use watchword_core::ports::Provider;
 
 use crate::provider::{build, settings};
 use crate::sample::Sample;

@@ -73,9 +73,9 @@ async fn a_broker_stopped_killed_and_started_under_load_loses_nothing_and_repeat
     for is_killed in [true, false] {
         tokio::task::block_in_place(|| {
             if is_killed {
-                broker.kill()
+                broker.kill();
             } else {
-                broker.stop()
+                broker.stop();
             }
             broker.start_again();
         });

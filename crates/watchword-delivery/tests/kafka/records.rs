@@ -4,7 +4,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::{
     FutureExt as _, SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
 };
-use watchword_core::ports::{Probe, Provider};
+use watchword_core::ports::Probe;
 use watchword_delivery::kafka::{KafkaSettings, Sends};
 use watchword_testkit::kafka::{Broker, Record};
 
