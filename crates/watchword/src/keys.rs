@@ -188,6 +188,15 @@ pub enum KeyError {
         /// What is wrong with it.
         source: KeyTextError,
     },
+    /// The store was used with keys of its operators', and none is given.
+    #[error(
+        "WATCHWORD_KEY is not set, and the store has passcodes under {keys}: set it to what the store was used with, or start with \
+         another store"
+    )]
+    NotSet {
+        /// The keys that the store knows.
+        keys: KeyList,
+    },
     /// The store has a data key, and no secret of ours opens it.
     #[error(
         "the store's data key opens under none of the secrets of this configuration: give back one that it was used with, or set \
@@ -225,7 +234,7 @@ pub async fn open(source: &KeySource, store: &dyn Store, random: &dyn Random) ->
     let keys = match source {
         KeySource::Environment(keys) => keys.clone(),
         KeySource::File(path) => from_file(path, &known, random)?,
-        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, Some(random)).await?,
+        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, &known, Some(random)).await?,
     };
     let ring = keys.checked_ring();
     let ours: Vec<KeyId> = ring.ids().collect();
@@ -246,7 +255,7 @@ pub async fn open_existing(source: &KeySource, store: &dyn Store) -> Result<Keyr
     let keys = match source {
         KeySource::Environment(keys) => keys.clone(),
         KeySource::File(path) => existing(path, &known)?,
-        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, None).await?,
+        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, &known, None).await?,
     };
     belong(source, &keys.ids(), &known)?;
     Ok(keys.checked_ring())
@@ -273,10 +282,10 @@ pub async fn survey(source: &KeySource, store: &dyn Store) -> Result<Survey, Key
             return Ok(Survey { ours: Vec::new(), known });
         }
         KeySource::File(path) => existing(path, &known)?,
-        KeySource::Wrapped(_) if store.key_slots().await?.is_empty() => {
+        KeySource::Wrapped(_) if known.is_empty() && store.key_slots().await?.is_empty() => {
             return Ok(Survey { ours: Vec::new(), known });
         }
-        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, None).await?,
+        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, &known, None).await?,
     };
     let ours = keys.ids();
     belong(source, &ours, &known)?;

@@ -1,28 +1,33 @@
 //! The data key that a shared store keeps for servers without a key of their own, wrapped once under each of their secrets.
 
 use watchword_core::key_slot::{KeySlot, Salt, SlotKey};
-use watchword_core::keyring::KEY_BYTES;
+use watchword_core::keyring::{KEY_BYTES, KeyId};
 use watchword_core::ports::{Random, Store};
 use watchword_delivery::settings::Secret;
 use zeroize::Zeroizing;
 
-use super::{KeyError, MasterKeys};
+use super::{KeyError, KeyList, MasterKeys};
 
 /// More secrets than this are not stretched: each takes some 30 ms at every start.
 const MOST_SECRETS: usize = 64;
 
 /// The data key, opened by any of `secrets`. The first start makes it; secrets that it was not wrapped under yet are added.
-/// Nothing is made without `random`, for work beside a server.
+/// Nothing is made without `random`, for work beside a server, nor where the store knows keys already: those are elsewhere.
 ///
 /// # Errors
-/// None of the secrets opens it, or there is none and none may be made.
+/// None of the secrets opens it, it is none of the `known` keys, or there is none and none may be made. Nothing changed.
 pub(super) async fn data_key(
     secrets: &[Secret],
     store: &dyn Store,
+    known: &[KeyId],
     random: Option<&dyn Random>,
 ) -> Result<MasterKeys, KeyError> {
     let secrets = &secrets[..secrets.len().min(MOST_SECRETS)];
+    let not_set = || KeyError::NotSet { keys: KeyList(known.to_vec()) };
     let mut slots = store.key_slots().await?;
+    if slots.is_empty() && !known.is_empty() {
+        return Err(not_set());
+    }
     if let (true, Some(random)) = (slots.is_empty(), random) {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         random.fill(&mut *key);
@@ -45,6 +50,9 @@ pub(super) async fn data_key(
         }
     }
     let key = opened.ok_or(KeyError::NoSlotOpens)?;
+    if !known.is_empty() && !MasterKeys(vec![key.clone()]).ids().iter().any(|id| known.contains(id)) {
+        return Err(not_set());
+    }
     if let (false, Some(random)) = (missing.is_empty(), random) {
         let slots = missing.iter().map(|secret| secret.wrap(&key, random)).collect();
         store.add_key_slots(slots, false).await?;
@@ -89,6 +97,26 @@ mod tests {
         let refused = key(&store, 2, &["other"]).await.unwrap_err();
         assert!(matches!(refused, KeyError::NoSlotOpens), "{refused}");
         assert_eq!(store.key_slots().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn where_the_store_has_keys_no_data_key_is_made_beside_them() {
+        let store = Memory::new(Retention::default());
+        let own = KeySource::Environment(MasterKeys(vec![Zeroizing::new([1; KEY_BYTES])]));
+        let owned = open(&own, &store, &SeededRandom::new(1)).await.unwrap().ids().next().unwrap();
+        let says = format!("WATCHWORD_KEY is not set, and the store has passcodes under key {owned}: ");
+        let refused = key(&store, 2, &["one"]).await.unwrap_err().to_string();
+        assert!(refused.starts_with(&says), "{refused}");
+        assert_eq!(store.key_slots().await.unwrap(), [], "the store is as it was");
+
+        // A data key that was left behind there is none of the store's.
+        let random = SeededRandom::new(3);
+        let left = SlotKey::new(b"one", Salt::generate(&random)).wrap(&[2; KEY_BYTES], &random);
+        store.add_key_slots(vec![left.clone()], true).await.unwrap();
+        let refused = key(&store, 4, &["one", "two"]).await.unwrap_err().to_string();
+        assert!(refused.starts_with(&says), "{refused}");
+        assert_eq!(store.key_slots().await.unwrap(), [left]);
+        assert_eq!(store.keys().await.unwrap(), [owned]);
     }
 
     #[tokio::test]
