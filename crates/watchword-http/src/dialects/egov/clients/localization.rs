@@ -87,7 +87,8 @@ impl Localization {
             .append_pair("module", &self.module)
             .append_pair("locale", locale);
         let body = json(&LocalizationSearch { request_info: passed.info });
-        let (service, tenant, correlation) = (service.clone(), tenant.to_owned(), passed.correlation.clone());
+        let (service, tenant, correlation) =
+            (service.clone(), passed.tenant.to_owned(), passed.correlation.clone());
         async move {
             let question = Question { url, tenant: &tenant, correlation: &correlation, body };
             let Ok(body) = service.ask(question, LIMIT, MOST_BYTES).await else { return Fetched::Failed };
