@@ -118,6 +118,10 @@ impl Shared {
                 let accepted = matches!(walked, Walked::Settled(Verdict::Ended(Ended::Accepted)));
                 walk.answer(accepted);
                 let verdict = match walked {
+                    // There is no next time: whoever watches hears of it now.
+                    Walked::Settled(Verdict::Retry { at }) if at >= walk.delivery.expires_at => {
+                        Some(Verdict::Ended(Ended::Expired))
+                    }
                     Walked::Settled(verdict) => Some(verdict),
                     Walked::Stale => None,
                 };

@@ -53,6 +53,8 @@ async fn comes_back_from(behaviour: Behaviour) {
         fates.values().all(|(state, _)| state == "expired").then_some(())
     })
     .await;
+    let told = server.metric("watchword_deliveries_total{state=\"expired\"}").await;
+    assert!(told.is_some_and(|count| count > 0.0), "{behaviour:?}: operators hear of it: {told:?}");
     assert!(!server.checks(&phone(0), "12345").await, "the passcode is over too");
 
     site.queue.behave(Behaviour::Up).await;
