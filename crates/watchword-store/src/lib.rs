@@ -20,8 +20,8 @@ mod sqlite;
 #[cfg(feature = "reference")]
 pub use memory::{Fault, Memory};
 pub use postgres::{
-    OldPasscode, PostgresOpenError, PostgresOptions, PostgresPlace, PostgresStore, PostgresTlsError,
-    PostgresUrl, PostgresUrlError, Successor, TakenOver,
+    OldPasscode, PostgresOpenError, PostgresOptions, PostgresPlace, PostgresSetup, PostgresStore,
+    PostgresTlsError, PostgresUrl, PostgresUrlError, Successor, TakenOver,
 };
 pub use redis::{
     Announcing, RedisOpenError, RedisOptions, RedisServer, RedisSetup, RedisStore, RedisUrl, RedisUrlError,

@@ -17,6 +17,7 @@ mod outbox;
 mod pool;
 mod records;
 mod starting;
+mod survey;
 mod take_over;
 mod tls;
 mod upkeep;
@@ -34,6 +35,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use watchword_core::ports::{Observer, Retention, Silent};
 
 use pool::Link;
+pub use survey::PostgresSetup;
 pub use take_over::{OldPasscode, Successor, TakenOver};
 pub use tls::PostgresTlsError;
 pub use url::{PostgresPlace, PostgresUrl, PostgresUrlError};

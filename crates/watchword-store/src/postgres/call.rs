@@ -64,7 +64,11 @@ impl PostgresStore {
         self.run(&statement(AS_ROWS, &self.schema, function, parameters.len()), parameters).await
     }
 
-    async fn run(&self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn run(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
         let mut pauses = self.link.pauses();
         loop {
             pauses.tick().await;

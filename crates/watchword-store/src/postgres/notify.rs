@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_postgres::{AsyncMessage, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::connect::connect;
 use super::errors::told;
 use super::pool::pause;
 
@@ -40,8 +41,7 @@ enum Silence {
 
 /// Tells whenever a delivery of that schema (its name quoted) is due that nobody claimed. It ends where nothing can be heard.
 pub(super) fn wake_ups(mut config: Config, tls: MakeRustlsConnect, schema: String) -> BoxStream<'static, ()> {
-    let options = config.get_options().unwrap_or_default();
-    config.options(format!("{options} -c {IS_STRAIGHT}=on"));
+    mark(&mut config);
     config.keepalives_idle(IDLE);
     // One is as good as many.
     let (tell, told) = mpsc::channel(1);
@@ -67,15 +67,34 @@ pub(super) fn wake_ups(mut config: Config, tls: MakeRustlsConnect, schema: Strin
     stream::unfold(told, |mut told| async { told.recv().await.map(|()| ((), told)) }).boxed()
 }
 
+/// Has a connection carry our setting.
+fn mark(config: &mut Config) {
+    let options = config.get_options().unwrap_or_default();
+    config.options(format!("{options} -c {IS_STRAIGHT}=on"));
+}
+
+/// Whether the server is behind a pooler, so that nothing is heard over a connection made like this.
+pub(super) async fn is_pooler(
+    mut config: Config,
+    tls: &MakeRustlsConnect,
+) -> Result<bool, tokio_postgres::Error> {
+    mark(&mut config);
+    match connect(&config, tls).await {
+        Ok(client) => is_straight(&client).await.map(|straight| !straight),
+        Err(error) if is_refused_by_pooler(&error) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Poolers refuse settings that they don't know.
+fn is_refused_by_pooler(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|said| said.message().contains("startup parameter"))
+}
+
 async fn listen(config: &Config, tls: &MakeRustlsConnect, schema: &str, tell: &mpsc::Sender<()>) -> Silence {
     let (client, mut connection) = match config.connect(tls.clone()).await {
         Ok(connected) => connected,
-        // Poolers refuse settings that they don't know.
-        Err(error)
-            if error.as_db_error().is_some_and(|said| said.message().contains("startup parameter")) =>
-        {
-            return Silence::Pooled;
-        }
+        Err(error) if is_refused_by_pooler(&error) => return Silence::Pooled,
         Err(error) => return Silence::Broken(told(error)),
     };
     let hearing = async {
@@ -112,15 +131,15 @@ async fn listen(config: &Config, tls: &MakeRustlsConnect, schema: &str, tell: &m
     }
 }
 
+/// Whether the server itself is on the other side.
+async fn is_straight(client: &Client) -> Result<bool, tokio_postgres::Error> {
+    let statement = format!("SELECT current_setting('{IS_STRAIGHT}', true) IS NOT DISTINCT FROM 'on'");
+    client.query_typed_one(&statement, &[]).await?.try_get(0)
+}
+
 /// Whether the server itself is on the other side, and begins to tell.
 async fn begin(client: &Client) -> Result<bool, tokio_postgres::Error> {
-    let row = client
-        .query_typed_one(
-            &format!("SELECT current_setting('{IS_STRAIGHT}', true) IS NOT DISTINCT FROM 'on'"),
-            &[],
-        )
-        .await?;
-    if !row.try_get(0)? {
+    if !is_straight(client).await? {
         return Ok(false);
     }
     client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;

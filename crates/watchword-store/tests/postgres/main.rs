@@ -11,4 +11,6 @@ mod server;
 mod settling;
 mod statements;
 mod suite;
+mod surveying;
+mod take_over;
 mod waking;

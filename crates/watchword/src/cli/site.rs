@@ -35,8 +35,16 @@ pub(super) enum SiteError {
         path: PathBuf,
     },
     /// It has no file.
-    #[error("{url} is no file, and has its own ways to be copied: its snapshots and its append-only file")]
+    #[error("{url} is no file, and has its own ways to be copied: {how}")]
     NoFile {
+        /// Where it is.
+        url: String,
+        /// Which.
+        how: &'static str,
+    },
+    /// No server has made its tables.
+    #[error("no server has made its tables in {url} yet: start the server once")]
+    NotSetUp {
         /// Where it is.
         url: String,
     },
@@ -67,7 +75,13 @@ impl Site {
         match &self.config.store.url {
             StoreUrl::Sqlite(path) if path.exists() => Ok(path),
             StoreUrl::Sqlite(path) => Err(SiteError::NoStore { path: path.clone() }),
-            shared => Err(SiteError::NoFile { url: shared.to_string() }),
+            shared @ StoreUrl::Redis(_) => Err(SiteError::NoFile {
+                url: shared.to_string(),
+                how: "its snapshots and its append-only file",
+            }),
+            shared @ StoreUrl::Postgres(_) => {
+                Err(SiteError::NoFile { url: shared.to_string(), how: "pg_dump, and archives of its log" })
+            }
         }
     }
 
@@ -75,7 +89,12 @@ impl Site {
     /// in the end.
     pub(super) async fn store(&self) -> Result<SiteStore, SiteError> {
         if let StoreUrl::Redis(_) | StoreUrl::Postgres(_) = &self.config.store.url {
-            let OpenedStore { store, close, .. } = open_store(&self.config, Arc::new(Silent))?;
+            let OpenedStore { store, postgres, close, .. } = open_store(&self.config, Arc::new(Silent))?;
+            if let Some(postgres) = postgres
+                && !postgres.is_set_up().await?
+            {
+                return Err(SiteError::NotSetUp { url: self.config.store.url.to_string() });
+            }
             self.clock.anchor(&*store).await?;
             return Ok(SiteStore { store, close });
         }

@@ -16,10 +16,11 @@ use watchword_core::ports::Silent;
 use super::site::{Site, SiteError};
 use super::sources::SourceOptions;
 use super::{CommandError, once, say};
-use crate::config::Config;
+use crate::config::{Config, Dialect};
 use crate::keys;
 use crate::random::OsRandom;
 use crate::tasks::BackgroundTasks;
+use crate::wiring::perfumer_settings;
 
 /// Forget the wrong passcodes of a target, so that the next check is looked at again.
 ///
@@ -79,20 +80,20 @@ pub(super) fn run(options: Options) -> Result<(), CommandError> {
 }
 
 fn namespace(given: Option<Namespace>, config: &Config) -> Result<Namespace, UnlockError> {
-    let configured = || {
-        let names: Vec<&str> = config.namespaces.keys().map(Namespace::as_str).collect();
-        names.join(", ")
+    // Perfumer's API knows no tenants: there is one.
+    let only = (config.server.dialect == Dialect::Perfumer).then(|| perfumer_settings(config).namespace);
+    let known: Vec<&Namespace> = match &only {
+        Some(only) => vec![only],
+        None => config.namespaces.keys().collect(),
     };
+    let configured = || known.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     match given {
-        Some(namespace) if config.namespaces.contains_key(&namespace) => Ok(namespace),
+        Some(namespace) if known.contains(&&namespace) => Ok(namespace),
         Some(namespace) => Err(UnlockError::NoNamespace { namespace, configured: configured() }),
-        None => {
-            let mut names = config.namespaces.keys();
-            match (names.next(), names.next()) {
-                (Some(only), None) => Ok(only.clone()),
-                _ => Err(UnlockError::WhichNamespace { configured: configured() }),
-            }
-        }
+        None => match known[..] {
+            [only] => Ok(only.clone()),
+            _ => Err(UnlockError::WhichNamespace { configured: configured() }),
+        },
     }
 }
 

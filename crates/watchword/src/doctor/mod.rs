@@ -7,6 +7,7 @@
 
 mod clock;
 mod files;
+mod postgres;
 mod providers;
 mod redis;
 mod report;
@@ -22,6 +23,7 @@ use serde::Serialize;
 use watchword_core::ports::Clock;
 
 use crate::config::Config;
+pub(crate) use postgres::warnings as warnings_of_postgres;
 pub(crate) use redis::warnings as warnings_of;
 pub use report::{as_json, as_table};
 

@@ -8,7 +8,7 @@ use watchword_core::ports::{Silent, Store};
 use watchword_store::{SqliteOptions, SqliteStore};
 
 use super::files::mode_of;
-use super::{Finding, State, clock, redis};
+use super::{Finding, State, clock, postgres, redis};
 use crate::config::{Config, StoreUrl};
 use crate::keys::{self, Survey};
 use crate::wiring::{OpenedStore, open_store};
@@ -58,16 +58,25 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
 
 /// A store that several servers may share.
 async fn shared(config: &Config) -> Vec<Finding> {
-    let OpenedStore { store, redis, close, .. } = match open_store(config, Arc::new(Silent)) {
+    let OpenedStore { store, redis, postgres, close, .. } = match open_store(config, Arc::new(Silent)) {
         Ok(opened) => opened,
         Err(error) => return vec![Finding::new(SUBJECT, State::Failed, error.to_string())],
     };
+    let shown = &config.store.url;
+    let mut findings = Vec::new();
+    if let Some(postgres) = &postgres {
+        findings.extend(postgres::examine(postgres).await);
+        if matches!(postgres.is_set_up().await, Ok(false)) {
+            let detail = format!("{shown}: no tables yet; the first start makes them");
+            findings.insert(0, Finding::new(SUBJECT, State::Untried, detail));
+            close.await;
+            return findings;
+        }
+    }
     let ready = match store.ready().await {
         Ok(()) => store.stats().await,
         Err(error) => Err(error),
     };
-    let shown = &config.store.url;
-    let mut findings = Vec::new();
     match ready {
         Ok(stats) => {
             let (live, outbox) = (stats.verifications, stats.outbox);
