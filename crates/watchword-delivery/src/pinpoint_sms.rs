@@ -6,7 +6,7 @@
 //! POST {endpoint}/
 //! Content-Type: application/x-amz-json-1.0
 //! X-Amz-Target: PinpointSMSVoiceV2.SendTextMessage
-//! X-Amz-Date: …                              the clock's time
+//! X-Amz-Date: …                              the machine's time
 //! Authorization: AWS4-HMAC-SHA256 …          the signature (Signature Version 4), of `host` and the three above
 //!
 //! {"DestinationPhoneNumber":"+…","OriginationIdentity":"…","MessageBody":"…","MessageType":"TRANSACTIONAL",
@@ -97,7 +97,7 @@ impl Provider for PinpointSms {
     }
 
     async fn send(&self, outgoing: Outgoing<'_>) -> Outcome {
-        let request = match self.plan.request(&outgoing, self.clock.now()) {
+        let request = match self.plan.request(&outgoing, self.clock.machine()) {
             Ok(request) => request,
             Err(Unsent::NoNumber) => {
                 return Outcome::AddressRefused { detail: "not sent: no telephone number".to_owned() };

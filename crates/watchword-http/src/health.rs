@@ -21,9 +21,6 @@ const READY_WITHIN: Duration = Duration::from_secs(2);
 /// Makes the text of `/metrics`.
 pub type Metrics = Arc<dyn Fn() -> BoxFuture<'static, String> + Send + Sync>;
 
-/// What keeps a server from taking requests; `None`: nothing does.
-pub type Obstacle = Arc<dyn Fn() -> Option<&'static str> + Send + Sync>;
-
 /// What the probes look at.
 #[derive(Clone)]
 pub struct Probes {
@@ -33,8 +30,6 @@ pub struct Probes {
     pub clock: Arc<dyn Clock>,
     /// Canceled once the server is going down: whoever sends it requests should stop before it does.
     pub draining: CancellationToken,
-    /// What keeps it from taking requests besides the store: a line that says so.
-    pub obstacle: Obstacle,
     /// The metrics in the OpenMetrics text format.
     pub metrics: Metrics,
 }
@@ -57,9 +52,6 @@ pub fn router(probes: Probes) -> Router {
 async fn ready(State(probes): State<Probes>) -> Response {
     if probes.draining.is_cancelled() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
-    }
-    if let Some(obstacle) = (probes.obstacle)() {
-        return text(StatusCode::SERVICE_UNAVAILABLE, obstacle);
     }
     let asked = std::pin::pin!(probes.engine.ready());
     let late = probes.clock.sleep_until(probes.clock.now().after(READY_WITHIN));

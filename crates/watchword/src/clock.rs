@@ -5,17 +5,17 @@ mod machine;
 mod sync;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use watchword_core::ports::Clock;
 use watchword_core::time::Timestamp;
 
 use anchor::Anchor;
 use machine::{Machine, Readings};
+use sync::Doubted;
 pub use sync::{Anchored, SyncError, keep_anchored};
 
 /// A timer measures time while the machine is awake; so long at most does a sleeper miss that it slept, or was set forward.
@@ -32,8 +32,8 @@ pub struct SystemClock(Arc<Shared>);
 struct Shared {
     machine: Box<dyn Readings>,
     anchor: OnceLock<RwLock<Anchor>>,
-    /// There is a store to go by, and it has not said yet what time it is.
-    is_waiting: AtomicBool,
+    /// A time of the store's that is far from what was expected, and how often it was seen.
+    doubted: Mutex<Option<Doubted>>,
 }
 
 impl SystemClock {
@@ -46,7 +46,7 @@ impl SystemClock {
         Self(Arc::new(Shared {
             machine: Box::new(machine),
             anchor: OnceLock::new(),
-            is_waiting: false.into(),
+            doubted: Mutex::default(),
         }))
     }
 
@@ -55,9 +55,11 @@ impl SystemClock {
         self.0.anchor.get().is_some()
     }
 
-    /// Whether a store was asked, and none has said yet what time it is. Nothing should be served by this clock then.
-    pub fn is_waiting(&self) -> bool {
-        self.0.is_waiting.load(Ordering::Relaxed)
+    /// How far it is ahead of the store's time, as that is known: it slows down until the store has caught up.
+    pub fn ahead(&self) -> Duration {
+        let Some(anchor) = self.0.anchor.get() else { return Duration::ZERO };
+        let (anchor, running) = (anchor.read(), self.0.machine.running());
+        anchor.store_at(running).until(anchor.at(running))
     }
 
     /// How many milliseconds the machine is ahead of the store; less than zero where it is behind. `None`: there is no store to go by.
@@ -111,6 +113,11 @@ impl Clock for SystemClock {
                 anchor.at(machine.running())
             }
         }
+    }
+
+    fn machine(&self) -> Timestamp {
+        let machine = &*self.0.machine;
+        machine.now(machine.running())
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {

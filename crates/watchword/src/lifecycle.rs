@@ -14,7 +14,7 @@ use watchword_core::parts::Parts;
 use watchword_core::ports::{Clock as _, Random};
 use watchword_http::server::{Certificates, Served, ServerSettings, TlsError, serve};
 
-use crate::clock::{SystemClock, keep_anchored};
+use crate::clock::{SyncError, SystemClock, keep_anchored};
 use crate::config::{Admin, Config, Dialect};
 use crate::doctor;
 use crate::keys::{self, KeyError};
@@ -53,6 +53,12 @@ pub enum ServeError {
     /// There are no keys to work with.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The store does not say what time it is.
+    #[error(
+        "the store does not say what time it is, and all servers on it go by that: {0}; on Redis the user must be allowed the \
+         command TIME"
+    )]
+    Clock(#[from] SyncError),
     /// The listener's certificate can't be used.
     #[error("server.tls: {0}")]
     Tls(#[from] TlsError),
@@ -195,10 +201,8 @@ impl Server {
                 }
             });
         }
-        // Before anything goes by the time. Where the store does not say, the server is not ready until it does.
-        if let Err(error) = machine.clock.anchor(&*store).await {
-            tracing::warn!(%error, "the store does not say what time it is; it is asked again");
-        }
+        // Before anything goes by the time: nodes that don't agree on it would take each other's codes for expired.
+        machine.clock.anchor_at_start(&*store).await?;
         let keyring = keys::open(&config.keys, &*store, &*machine.random).await?;
         let store = Arc::new(WatchedStore::new(store, Arc::clone(&metrics)));
         let tasks = BackgroundTasks::default();
@@ -214,7 +218,7 @@ impl Server {
             take_over::from_perfumer(postgres, config, &parts).await?;
         }
         let traffic = metrics.traffic();
-        let app = App::new(config, &parts, &machine.clock, metrics, listeners.public_address)?;
+        let app = App::new(config, &parts, metrics, listeners.public_address)?;
         let max_connections = u32::try_from(config.server.max_connections).unwrap_or(u32::MAX);
         let drain_timeout = config.server.timeout + DRAIN_MARGIN;
         let settings =

@@ -33,7 +33,6 @@ use watchword_store::{
     RedisStore, SqliteOptions, SqliteStore,
 };
 
-use crate::clock::SystemClock;
 use crate::config::{Config, ConfiguredProvider, Dialect, StoreUrl};
 use crate::telemetry::exposition::Exposition;
 use crate::telemetry::metrics::Metrics;
@@ -159,18 +158,16 @@ pub struct App {
 }
 
 impl App {
-    /// Puts it together. `clock` is that of the parts; `listen` is where clients reach it; `metrics` show what these parts do.
+    /// Puts it together. `listen` is where clients reach it; `metrics` show what these parts do.
     ///
     /// # Errors
     /// A name in the configuration is none that the domain takes.
     pub fn new(
         config: &Config,
         parts: &Parts,
-        clock: &SystemClock,
         metrics: Arc<Metrics>,
         listen: SocketAddr,
     ) -> Result<Self, WiringError> {
-        let nodes_clock = clock.clone();
         let carriers = Carriers::default().of(config);
         let dispatcher = Dispatcher::new(parts.clone(), node_id(&*parts.random)?, carriers.routes(config));
         let limits = Limits { max_concurrent: config.server.max_concurrent_requests, ..Limits::default() };
@@ -198,9 +195,6 @@ impl App {
             engine,
             clock: Arc::clone(&parts.clock),
             draining: draining.clone(),
-            obstacle: Arc::new(move || {
-                nodes_clock.is_waiting().then_some("the store does not say what time it is; see the log\n")
-            }),
             metrics: Arc::new(move || {
                 let exposition = exposition.clone();
                 Box::pin(async move { exposition.text().await })

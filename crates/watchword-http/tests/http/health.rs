@@ -20,7 +20,6 @@ fn probes(app: &App) -> Probes {
         engine: app.engine.clone(),
         clock: Arc::clone(&app.clock) as Arc<dyn Clock>,
         draining: CancellationToken::new(),
-        obstacle: Arc::new(|| None),
         metrics: Arc::new(|| Box::pin(async { "watchword_up 1\n# EOF\n".to_owned() })),
     }
 }
@@ -54,14 +53,6 @@ async fn a_process_is_alive_whatever_its_store_does_and_ready_only_with_it() {
     probes.draining.cancel();
     assert_eq!(get(&probes, "/health").await, plain(200, "ok\n"));
     assert_eq!(get(&probes, "/ready").await, plain(503, "draining\n"));
-}
-
-#[tokio::test]
-async fn what_else_keeps_it_from_taking_requests_is_said() {
-    let app = App::new();
-    let probes = Probes { obstacle: Arc::new(|| Some("the clock is wrong\n")), ..probes(&app) };
-    assert_eq!(get(&probes, "/ready").await, plain(503, "the clock is wrong\n"));
-    assert_eq!(get(&probes, "/health").await, plain(200, "ok\n"));
 }
 
 #[tokio::test]

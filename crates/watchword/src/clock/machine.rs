@@ -1,7 +1,9 @@
 //! What the machine's clocks say.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
 
 use watchword_core::time::Timestamp;
 
@@ -10,7 +12,7 @@ pub(super) trait Readings: Send + Sync + 'static {
     /// Since the epoch, as its clock on the wall says; that one may be set.
     fn wall(&self) -> i64;
 
-    /// How long this process has run. It never goes back.
+    /// How long this process has run, also while the machine slept. It never goes back.
     fn running(&self) -> i64;
 
     /// The time when the process has run for so long: the wall clock's, save that it never goes back.
@@ -20,14 +22,13 @@ pub(super) trait Readings: Send + Sync + 'static {
 /// The real one.
 #[derive(Debug)]
 pub(super) struct Machine {
-    started: Instant,
+    started: i64,
     steady: Steady,
 }
 
 impl Machine {
-    #[expect(clippy::disallowed_methods, reason = "the clock itself has to read the machine's")]
     pub(super) fn new() -> Self {
-        Self { started: Instant::now(), steady: Steady(AtomicI64::new(wall_clock())) }
+        Self { started: since_boot(), steady: Steady(AtomicI64::new(wall_clock())) }
     }
 }
 
@@ -37,12 +38,18 @@ impl Readings for Machine {
     }
 
     fn running(&self) -> i64 {
-        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+        since_boot().saturating_sub(self.started)
     }
 
     fn now(&self, running: i64) -> Timestamp {
         self.steady.at(self.wall(), running)
     }
+}
+
+/// Milliseconds since the machine was booted, those that it slept included (`CLOCK_BOOTTIME`).
+fn since_boot() -> i64 {
+    let time = clock_gettime(ClockId::Boottime);
+    time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000)
 }
 
 /// Milliseconds since the epoch, as the machine says.

@@ -181,12 +181,17 @@ async fn it_never_goes_back_nor_stands_still_when_the_stores_time_does() {
     let world = World::new();
     let clock = world.clock(0);
     clock.anchor(&*world.store).await.unwrap();
-    // The store is on another machine now, which is ten seconds behind.
+    // The store is on another machine now, which is ten seconds behind. That is not believed at once.
     let behind = || world.right_time().before(Duration::from_secs(10));
     world.store.set_time(Ok(Some(behind())));
+    for _ in 0..2 {
+        let doubted = clock.anchor(&*world.store).await;
+        assert!(matches!(doubted, Err(SyncError::Jumped(-10_000))), "{doubted:?}");
+    }
     clock.anchor(&*world.store).await.unwrap();
     let mut before = clock.now();
     assert_eq!(before, world.right_time());
+    assert_eq!(clock.ahead(), Duration::from_secs(10));
     for _ in 0..19 {
         world.pass(1_000);
         let now = clock.now();
@@ -199,9 +204,64 @@ async fn it_never_goes_back_nor_stands_still_when_the_stores_time_does() {
     assert_eq!(clock.now(), behind());
     world.pass(1_000);
     assert_eq!(clock.now(), behind());
-    // Forward it goes at once.
+    assert_eq!(clock.ahead(), Duration::ZERO);
+    // Forward it goes at once, when it is believed.
+    while clock.anchor(&*world.store).await.is_err() {}
+    assert_eq!(clock.now(), world.right_time());
+}
+
+#[tokio::test]
+async fn one_wrong_answer_of_the_store_moves_nobody() {
+    let world = World::new();
+    let clock = world.clock(0);
+    clock.anchor(&*world.store).await.unwrap();
+    for wrong_by in [Duration::from_hours(1), Duration::from_hours(2), Duration::from_hours(1)] {
+        world.pass(1_000);
+        world.store.set_time(Ok(Some(world.right_time().after(wrong_by))));
+        let doubted = clock.anchor(&*world.store).await;
+        assert!(
+            matches!(doubted, Err(SyncError::Jumped(_))),
+            "answers that differ agree on nothing: {doubted:?}"
+        );
+        assert_eq!(clock.now(), world.right_time());
+    }
+    world.pass(1_000);
     clock.anchor(&*world.store).await.unwrap();
     assert_eq!(clock.now(), world.right_time());
+}
+
+#[tokio::test]
+async fn two_nodes_agree_again_once_the_stores_time_has_jumped() {
+    let world = World::new();
+    let (one, other) = (world.clock(0), world.clock(MINUTE));
+    for clock in [&one, &other] {
+        clock.anchor(&*world.store).await.unwrap();
+    }
+    let jumped = world.right_time().after(Duration::from_hours(1));
+    world.store.set_time(Ok(Some(jumped)));
+    while one.anchor(&*world.store).await.is_err() {}
+    while other.anchor(&*world.store).await.is_err() {}
+    assert_eq!([one.now(), other.now()], [jumped; 2]);
+}
+
+#[tokio::test]
+async fn what_others_compare_with_their_clocks_is_the_machines_time() {
+    let world = World::new();
+    let clock = world.clock(-7 * MINUTE);
+    clock.anchor(&*world.store).await.unwrap();
+    assert_eq!(clock.now(), world.right_time());
+    assert_eq!(clock.machine().until(clock.now()), Duration::from_mins(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_starts_asks_a_few_times_and_then_gives_up() {
+    let world = World::new();
+    let clock = SystemClock::new();
+    world.store.set_time(Err(unavailable()));
+    let refused = clock.anchor_at_start(&*world.store).await;
+    assert!(matches!(refused, Err(SyncError::Store(_))), "{refused:?}");
+    world.store.set_time(Ok(Some(world.right_time())));
+    assert_eq!(clock.anchor_at_start(&*world.store).await.unwrap(), Anchored::ToStore);
 }
 
 #[tokio::test]
@@ -222,7 +282,7 @@ async fn an_answer_that_took_long_says_too_little() {
     store.set_time(Ok(Some(Timestamp::from_millis(BEGIN))));
     let late = clock.anchor(&store).await;
     assert!(matches!(late, Err(SyncError::Late(took)) if took == Duration::from_millis(2_001)), "{late:?}");
-    assert!(clock.is_waiting() && !clock.is_anchored());
+    assert!(!clock.is_anchored());
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ pub(super) async fn beside(store: &dyn Store) -> Option<Finding> {
     let clock = SystemClock::new();
     let subject = "store clock";
     if let Err(error) = clock.anchor(store).await {
-        let detail = format!("{error}; a server is not ready before it knows the time of its store");
+        let detail = format!("{error}; a server does not start before it knows the time of its store");
         return Some(Finding::new(subject, State::Failed, detail));
     }
     clock.machine_ahead().map(|ahead| compared(subject, ahead))

@@ -41,8 +41,7 @@ impl Bench {
             observer: Arc::clone(&metrics) as _,
             keyring: Arc::new(Keyring::new([&[7; 32]]).unwrap()),
         };
-        let app =
-            App::new(&config, &parts, &SystemClock::new(), metrics, "0.0.0.0:9100".parse().unwrap()).unwrap();
+        let app = App::new(&config, &parts, metrics, "0.0.0.0:9100".parse().unwrap()).unwrap();
         let dispatcher = app.dispatcher.clone();
         tokio::spawn(async move { dispatcher.run().await });
         Self { clock, inbox, public: app.public, admin: app.admin }

@@ -1,11 +1,10 @@
 //! How the servers of a Redis store are set up: what `watchword doctor` says of it, what a server says at its start, and that
-//! it is not ready before it knows what time it is there.
+//! it does not start before it knows what time it is there.
 
 use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use watchword_testkit::deadline::eventually;
 use watchword_testkit::redis::{Cluster, Keeping, Server as Redis};
 
 use crate::support::{PROGRAM, Server};
@@ -75,23 +74,19 @@ async fn the_doctor_looks_at_every_node_of_a_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_is_ready_once_it_knows_the_time_and_warns_of_what_is_not_kept() {
+async fn a_server_that_can_t_learn_the_time_does_not_start_and_one_that_does_warns_of_what_is_not_kept() {
     let redis = Redis::start(Keeping::Nothing);
     redis.command(&["ACL", "SETUSER", "default", "-time"]);
     let (_folder, config) = configured(&redis.url());
-    let mut server = Server::serve(&config, &[KEY]);
-    let ready = format!("{}/ready", server.admin());
-    let client = reqwest::Client::new();
-    let answer = async || {
-        let reply = client.get(&ready).send().await.unwrap();
-        (reply.status().as_u16(), reply.text().await.unwrap())
-    };
-    let expected = "the store does not say what time it is; see the log\n";
-    assert_eq!(answer().await, (503, expected.to_owned()));
+    let output =
+        Command::new(PROGRAM).args(["serve", "--config"]).arg(&config).env(KEY.0, KEY.1).output().unwrap();
+    assert!(!output.status.success(), "{output:?}");
+    let refused = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(refused.contains("the store does not say what time it is"), "{refused}");
+    assert!(refused.contains("must be allowed the command TIME"), "{refused}");
     redis.command(&["ACL", "SETUSER", "default", "+time"]);
-    eventually("the server to be ready", async || (answer().await.0 == 200).then_some(())).await;
+    let server = Server::serve(&config, &[KEY]);
     let (_, log) = server.terminate().await;
     let warned = |words: &str| log.iter().any(|line| line.contains("WARN") && line.contains(words));
     assert!(warned("keeps nothing through a crash"), "{log:#?}");
-    assert!(warned("the store does not say what time it is"), "{log:#?}");
 }

@@ -1,8 +1,11 @@
 //! The properties of DIGIT's user-otp and egov-otp, read in place of ours.
 
+#[cfg(feature = "kafka")]
 use std::time::Duration;
 
+#[cfg(feature = "kafka")]
 use watchword_delivery::kafka::{KafkaSettings, SecurityProtocol, Sends};
+#[cfg(feature = "kafka")]
 use watchword_store::PostgresUrl;
 
 use super::*;
@@ -34,6 +37,7 @@ fn read(files: &[&str], environment: &[(&str, &str)]) -> Result<Config, Vec<Stri
     Ok(config)
 }
 
+#[cfg(feature = "kafka")]
 fn kafka(config: &Config, name: &str) -> KafkaSettings {
     match &config.providers[&ProviderId::new(name).unwrap()].settings {
         ProviderSettings::Kafka(kafka) => kafka.clone(),
