@@ -20,13 +20,19 @@ use watchword_core::throttle::{SendTimes, ThrottleKind, ThrottleRule, ThrottleRu
 use watchword_core::time::Timestamp;
 use watchword_core::verification::Verification;
 
-use super::connect::{self, Problem};
+use super::connect;
+use super::errors::told;
 use super::migrate::LOCK;
 use super::{PostgresOpenError, PostgresStore};
 use source::Source;
 
 /// Whose tables they are, where it is written down what was done.
 const PRODUCT: &str = "perfumer";
+
+/// However long it takes, and whatever the role's own limits are. All rows of a cursor are fetched, so its first need not come soon.
+/// Times without a zone are UTC.
+const SETTINGS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL cursor_tuple_fraction = 1; \
+    SET LOCAL TimeZone = 'UTC'";
 
 /// What the original's numbers for channels mean. It counted them in the order in which it got them; telegram came last.
 const CHANNELS: [(i32, &str); 4] = [(0, "sms"), (1, "email"), (2, "call"), (3, "telegram")];
@@ -87,14 +93,14 @@ enum TakeOverError {
     )]
     NotAllowed { table: String, user: String },
     #[error("what Perfumer OTP left can't be taken over: {0}")]
-    Server(Problem),
+    Server(Box<dyn std::error::Error + Send + Sync>),
     #[error("what Perfumer OTP left can't be taken over: {0}")]
     Name(#[from] InvalidInput),
 }
 
-impl<E: Into<Problem>> From<E> for TakeOverError {
-    fn from(error: E) -> Self {
-        Self::Server(error.into())
+impl From<tokio_postgres::Error> for TakeOverError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Server(told(error))
     }
 }
 
@@ -121,12 +127,7 @@ impl PostgresStore {
     ) -> Result<Option<TakenOver>, TakeOverError> {
         let mut client = connect::connect(&self.straight, &self.tls).await?;
         let transaction = client.transaction().await?;
-        // However long it takes, and whatever the role's own limits are. Times without a zone are UTC.
-        transaction
-            .batch_execute(
-                "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL TimeZone = 'UTC'",
-            )
-            .await?;
+        transaction.batch_execute(SETTINGS).await?;
         transaction.query_typed("SELECT pg_advisory_xact_lock($1)", &[(&LOCK, Type::INT8)]).await?;
         let done = format!("SELECT FROM {}.watchword_taken_over WHERE product = $1", self.schema);
         if !transaction.query_typed(&done, &[(&PRODUCT, Type::TEXT)]).await?.is_empty() {
