@@ -32,6 +32,7 @@
 mod answer;
 mod bot;
 mod settings;
+mod update;
 mod updates;
 
 use std::sync::Arc;
@@ -51,7 +52,8 @@ use crate::plain_text;
 use answer::Reply;
 pub use bot::{Bot, BotError, Webhook};
 pub use settings::TelegramSettings;
-pub use updates::{Poll, Update};
+pub use update::Update;
+pub use updates::Poll;
 
 /// Left of a timeout for what is done with the last answer.
 const AFTERWARDS: Duration = Duration::from_millis(20);

@@ -20,7 +20,7 @@ use crate::doctor;
 use crate::keys::{self, KeyError};
 use crate::purge;
 use crate::reload::{self, Load, Reloader};
-use crate::take_over;
+use crate::take_over::{self, TakeOverError};
 use crate::tasks::BackgroundTasks;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::store::WatchedStore;
@@ -53,6 +53,9 @@ pub enum ServeError {
     /// There are no keys to work with.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// What another product left can't be taken over.
+    #[error(transparent)]
+    TakeOver(#[from] TakeOverError),
     /// The store does not say what time it is.
     #[error(
         "the store does not say what time it is, and all servers on it go by that: {0}; on Redis the user must be allowed the \

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use thiserror::Error;
 use watchword_core::address::Channel;
 use watchword_core::engine::Engine;
 use watchword_core::keyring::SubjectKey;
@@ -13,8 +14,18 @@ use watchword_http::dialects::perfumer::{PerfumerSettings, original};
 use watchword_store::{OldPasscode, PostgresStore, Successor, TakenOver};
 
 use crate::config::Config;
-use crate::lifecycle::ServeError;
-use crate::wiring::{StoreOpenError, idle_engine, perfumer_settings};
+use crate::wiring::{StoreOpenError, WiringError, idle_engine, perfumer_settings};
+
+/// Why it can't be taken over. Each text says what to do.
+#[derive(Debug, Error)]
+pub enum TakeOverError {
+    /// The database refuses.
+    #[error(transparent)]
+    Store(#[from] StoreOpenError),
+    /// The parts can't be made.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
+}
 
 /// This dialect, where the original was.
 struct Perfumer {
@@ -47,7 +58,7 @@ pub(crate) async fn from_perfumer(
     store: &PostgresStore,
     config: &Config,
     parts: &Parts,
-) -> Result<(), ServeError> {
+) -> Result<(), TakeOverError> {
     let settings = Arc::new(perfumer_settings(config));
     let successor = Perfumer { engine: idle_engine(parts, "take-over")?, settings };
     let taken = store.take_over(&successor, parts.clock.now()).await.map_err(StoreOpenError::from)?;

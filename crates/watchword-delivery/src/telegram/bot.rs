@@ -13,7 +13,7 @@ use watchword_core::ports::Clock;
 
 use super::answer::Reply;
 use super::settings::TelegramSettings;
-use super::updates::Update;
+use super::update::Update;
 use super::{NoParameters, request};
 use crate::http_client::{self, Body, HttpClient};
 use crate::kind::{BuildError, Shared};

@@ -1,42 +1,12 @@
 //! Long polling: a bot's updates, one after the other, none lost.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::bot::{Bot, BotError};
+use super::update::Update;
 
 /// How long the Bot API is asked to wait for an update.
 const WAIT: Duration = Duration::from_secs(50);
-
-/// What a bot was told. Its `Debug` shows nothing that people wrote.
-#[derive(Clone)]
-pub struct Update {
-    /// Its number. The same one may come twice.
-    pub id: i64,
-    /// The Bot API's `Update`, as a webhook gets it.
-    pub json: String,
-}
-
-impl Update {
-    /// `None`: it has no number, and is no update.
-    pub(super) fn read(json: &RawValue) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Numbered {
-            update_id: i64,
-        }
-        let Numbered { update_id } = serde_json::from_str(json.get()).ok()?;
-        Some(Self { id: update_id, json: json.get().to_owned() })
-    }
-}
-
-impl fmt::Debug for Update {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Update").field("id", &self.id).finish_non_exhaustive()
-    }
-}
 
 /// A bot that is polled. Telegram keeps an update, for a day, until [`Self::handled`] was told of it and the next call
 /// was made: what is lost on the way, or was being handled when the process died, comes again.

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::errors::{Failure, of_unsent, told};
+use super::errors::{Failure, Problem, of_unsent};
 use super::migrate::migrate;
 use super::pool::pause;
 use super::url::PostgresUrl;
@@ -19,30 +18,6 @@ const PAUSE: Duration = Duration::from_secs(3);
 const CONNECTING: Duration = Duration::from_secs(10);
 /// The database that every server has, to create others from.
 const MAINTENANCE: &str = "postgres";
-
-/// What a database could not be made ready for.
-#[derive(Debug, Error)]
-pub(super) enum Problem {
-    #[error("{0}")]
-    Server(Box<dyn std::error::Error + Send + Sync>),
-    #[error("{0}")]
-    Migration(#[from] refinery::Error),
-}
-
-impl From<tokio_postgres::Error> for Problem {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::Server(told(error))
-    }
-}
-
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::NotYet(error) | Failure::NotDone(error) | Failure::Unknown(error) => Self::Server(error),
-            Failure::Busy => Self::Server("it is busy".into()),
-        }
-    }
-}
 
 /// How to get to the server itself, past a pooler.
 pub(super) fn straight(url: &PostgresUrl) -> Config {

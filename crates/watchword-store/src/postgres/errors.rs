@@ -21,6 +21,30 @@ pub(super) enum Failure {
     Unknown(Boxed),
 }
 
+/// What a database could not be made ready for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    #[error("{0}")]
+    Server(Boxed),
+    #[error("{0}")]
+    Migration(#[from] refinery::Error),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::Server(told(error))
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotYet(error) | Failure::NotDone(error) | Failure::Unknown(error) => Self::Server(error),
+            Failure::Busy => Self::Server("it is busy".into()),
+        }
+    }
+}
+
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Transaction};
 
-use super::connect::Problem;
+use super::errors::Problem;
 
 /// What migrations and functions write for the name of the schema, quotes included: whose search path a pooled connection has is
 /// anybody's guess.
@@ -24,6 +24,7 @@ const HISTORY: &str = "watchword_schema_history";
 
 const TABLES: &str = include_str!("migrations/V1__tables.sql");
 const TAKE_OVER: &str = include_str!("migrations/V3__take_over.sql");
+const DROP_KEY_SLOTS: &str = include_str!("migrations/V4__drop_key_slots.sql");
 
 /// Every function of the first version, in an order in which they know each other.
 const FUNCTIONS: &[&str] = &[
@@ -54,6 +55,7 @@ fn migrations(schema: &str) -> Result<Vec<Migration>, refinery::Error> {
         Migration::unapplied("V1__tables", &TABLES.replace(SCHEMA, schema))?,
         Migration::unapplied("V2__functions", &FUNCTIONS.concat().replace(SCHEMA, schema))?,
         Migration::unapplied("V3__take_over", &TAKE_OVER.replace(SCHEMA, schema))?,
+        Migration::unapplied("V4__drop_key_slots", &DROP_KEY_SLOTS.replace(SCHEMA, schema))?,
     ])
 }
 

@@ -12,7 +12,8 @@ use watchword_core::passcode::Passcode;
 
 use super::channel::ChannelName;
 use super::map::{self, json};
-use super::parameters::{Name, NotJson, Parameters};
+use super::name::Name;
+use super::parameters::{NotJson, Parameters};
 use super::refusal::{InputError, Refusal};
 use super::telegram::Handled;
 use super::wire::{PasswordContent, Reply, TargetContent};

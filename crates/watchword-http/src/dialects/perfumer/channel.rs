@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use watchword_core::address::Channel;
 
-use super::parameters::Name;
+use super::name::Name;
 
 /// A channel of this dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::Operation;
 use super::auth::AuthError;
 use super::channel::ChannelName;
 use super::map::json;
-use super::parameters::Name;
+use super::name::Name;
 use super::refusal::{InputError, Refusal};
 use super::wire::{Refused, Reply};
 use crate::front::{Answer, BodyError};

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use watchword_core::throttle::{ThrottleRule, ThrottleRules};
 
 use super::channel::ChannelName;
-use super::parameters::{Name, Parameters};
+use super::name::Name;
+use super::parameters::Parameters;
 use super::refusal::{InputError, MAX_RULES};
 use super::wire::{GivenRule, Rule, RulesContent};
 

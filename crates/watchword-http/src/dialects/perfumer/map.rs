@@ -18,7 +18,8 @@ use watchword_core::ports::OnLive;
 use watchword_core::verification::{Attributes, Limits, OnRight, RouteName};
 
 use super::channel::ChannelName;
-use super::parameters::{Name, Parameters};
+use super::name::Name;
+use super::parameters::Parameters;
 use super::refusal::InputError;
 use super::settings::PerfumerSettings;
 

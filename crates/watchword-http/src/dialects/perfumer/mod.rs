@@ -6,6 +6,7 @@ mod channel;
 mod error;
 mod limit;
 mod map;
+mod name;
 pub mod original;
 mod parameters;
 mod refusal;

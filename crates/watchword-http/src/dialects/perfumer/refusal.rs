@@ -5,7 +5,7 @@ use watchword_core::error::{Error as DomainError, InvalidInput};
 
 use super::auth::AuthError;
 use super::channel::ChannelName;
-use super::parameters::Name;
+use super::name::Name;
 use crate::form::NotDecodable;
 use crate::front::BodyError;
 
