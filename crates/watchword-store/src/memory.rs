@@ -201,6 +201,11 @@ impl Store for Memory {
         Ok(self.state().add_key_slots(slots, first))
     }
 
+    async fn drop_key_slots(&self, slots: Vec<KeySlot>) -> Result<(), StoreError> {
+        self.state().drop_key_slots(&slots);
+        Ok(())
+    }
+
     async fn key_uses(&self, now: Timestamp) -> Result<Vec<KeyUse>, StoreError> {
         Ok(self.state().key_uses(now))
     }

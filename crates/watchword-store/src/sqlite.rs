@@ -414,6 +414,10 @@ impl Store for SqliteStore {
         self.write(Room::Ordinary, move |rows| counts::add_key_slots(rows, &slots, first)).await
     }
 
+    async fn drop_key_slots(&self, slots: Vec<KeySlot>) -> Result<(), StoreError> {
+        self.write(Room::Ordinary, move |rows| counts::drop_key_slots(rows, &slots)).await
+    }
+
     async fn key_uses(&self, now: Timestamp) -> Result<Vec<KeyUse>, StoreError> {
         self.read(move |rows| counts::key_uses(rows, now)).await
     }

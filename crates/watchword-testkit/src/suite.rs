@@ -184,6 +184,7 @@ macro_rules! every_promise {
                 a_receipt_finds_its_record_for_a_week
                 keys_are_registered_once_each
                 the_first_data_key_stays
+                a_dropped_slot_opens_nothing
                 a_key_is_needed_while_something_is_under_it
                 the_store_knows_how_much_it_holds
                 an_empty_store_is_ready

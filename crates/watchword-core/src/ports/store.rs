@@ -203,6 +203,9 @@ pub trait Store: Send + Sync + 'static {
     /// Adds slots; with `first`, only where there is none yet. `false`: there were some, and nothing changed.
     async fn add_key_slots(&self, slots: Vec<KeySlot>, first: bool) -> Result<bool, StoreError>;
 
+    /// Removes slots: their secrets open the data key no more. Those that are not there don't matter.
+    async fn drop_key_slots(&self, slots: Vec<KeySlot>) -> Result<(), StoreError>;
+
     /// Whether it can take work now.
     async fn ready(&self) -> Result<(), StoreError>;
 

@@ -66,6 +66,10 @@ impl State {
         true
     }
 
+    pub(super) fn drop_key_slots(&mut self, slots: &[KeySlot]) {
+        self.key_slots.retain(|kept| !slots.contains(kept));
+    }
+
     pub(super) fn register_keys(&mut self, keys: Vec<KeyId>) {
         self.keys.extend(keys);
     }

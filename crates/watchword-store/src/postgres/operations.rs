@@ -145,6 +145,10 @@ impl Store for PostgresStore {
         self.put_key_slots(slots, first).await
     }
 
+    async fn drop_key_slots(&self, slots: Vec<KeySlot>) -> Result<(), StoreError> {
+        self.remove_key_slots(slots).await
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         self.takes_writes().await
     }

@@ -79,6 +79,11 @@ impl PostgresStore {
         only(&self.call("watchword_add_key_slots_v1", &parameters).await?)
     }
 
+    pub(super) async fn remove_key_slots(&self, slots: Vec<KeySlot>) -> Result<(), StoreError> {
+        let slots: Vec<&[u8]> = slots.iter().map(|slot| slot.as_bytes()).collect();
+        self.call("watchword_drop_key_slots_v1", &[(&slots, Type::BYTEA_ARRAY)]).await.map(drop)
+    }
+
     pub(super) async fn takes_writes(&self) -> Result<(), StoreError> {
         let row = self.call_always("watchword_ready_v1", &[]).await?;
         if only(&row)? { Ok(()) } else { Err(StoreError::unavailable("the server takes no writes")) }

@@ -328,6 +328,15 @@ impl Store for RedisStore {
         self.run(&script::ADD_KEY_SLOTS, FIRST, Timestamp::default(), give, read).await
     }
 
+    async fn drop_key_slots(&self, slots: Vec<KeySlot>) -> Result<(), StoreError> {
+        let give = |call: &mut Call| {
+            call.list(slots.iter(), |call, slot| {
+                call.bytes(slot.as_bytes());
+            });
+        };
+        self.run(&script::DROP_KEY_SLOTS, FIRST, Timestamp::default(), give, |_| Ok(())).await
+    }
+
     /// Every partition's node must take writes.
     async fn ready(&self) -> Result<(), StoreError> {
         let partitions: Vec<Partition> = Partition::all().collect();

@@ -58,6 +58,7 @@ scripts! {
     REGISTER_KEYS = "register_keys.lua";
     KEY_SLOTS = "key_slots.lua";
     ADD_KEY_SLOTS = "add_key_slots.lua";
+    DROP_KEY_SLOTS = "drop_key_slots.lua";
     KEY_USES = "verifications.lua" "outbox.lua" "key_uses.lua";
     READY = "ready.lua";
 }

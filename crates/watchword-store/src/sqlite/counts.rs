@@ -200,6 +200,12 @@ pub(super) fn add_key_slots(tables: &Tables<'_>, slots: &[KeySlot], first: bool)
     Ok(true)
 }
 
+/// Removes slots.
+pub(super) fn drop_key_slots(tables: &Tables<'_>, slots: &[KeySlot]) -> Result<()> {
+    let sql = "DELETE FROM key_slot WHERE slot = ?";
+    slots.iter().try_for_each(|slot| tables.execute(sql, [slot.as_bytes()]).map(drop))
+}
+
 /// What needs which key.
 pub(super) fn key_uses(tables: &Tables<'_>, now: Timestamp) -> Result<Vec<KeyUse>> {
     let read = |row: &Row<'_>| {

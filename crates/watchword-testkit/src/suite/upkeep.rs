@@ -190,6 +190,31 @@ pub async fn the_first_data_key_stays(fresh: Fresh) {
     assert_eq!(stored().await, all, "each is there once");
 }
 
+/// A slot that is dropped is gone; others, and what is dropped twice, stay as they are. With the last, a new first one may come.
+pub async fn a_dropped_slot_opens_nothing(fresh: Fresh) {
+    let story = Story::new(fresh);
+    let random = SeededRandom::new(9);
+    let key = SlotKey::new(b"secret", Salt::generate(&random));
+    let mut slots: Vec<_> = (0..3_u8).map(|number| key.wrap(&[number; 32], &random)).collect();
+    slots.sort_unstable();
+    let stored = async || {
+        let mut slots = story.store.key_slots().await.expect("the store works");
+        slots.sort_unstable();
+        slots
+    };
+    story.store.drop_key_slots(slots.clone()).await.expect("there are none");
+    assert!(story.store.add_key_slots(slots.clone(), true).await.unwrap());
+    for _ in 0..2 {
+        story.store.drop_key_slots(vec![slots[1].clone()]).await.unwrap();
+        assert_eq!(stored().await, [slots[0].clone(), slots[2].clone()]);
+    }
+    story.store.drop_key_slots(Vec::new()).await.unwrap();
+    assert_eq!(stored().await.len(), 2);
+    story.store.drop_key_slots(slots.clone()).await.unwrap();
+    assert_eq!(stored().await, []);
+    assert!(story.store.add_key_slots(slots[..1].to_vec(), true).await.unwrap());
+}
+
 /// A verification as long as it is kept, a message until it ended: whichever takes longer.
 pub async fn a_key_is_needed_while_something_is_under_it(fresh: Fresh) {
     let mut story = Story::new(fresh);

@@ -109,6 +109,7 @@ watched! {
     register_keys(keys: Vec<KeyId>) -> ();
     key_slots() -> Vec<KeySlot>;
     add_key_slots(slots: Vec<KeySlot>, first: bool) -> bool;
+    drop_key_slots(slots: Vec<KeySlot>) -> ();
     key_uses(now: Timestamp) -> Vec<KeyUse>;
     ready() -> ();
     time() -> Option<Timestamp>;
