@@ -10,6 +10,7 @@ mod dialects;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use futures::future::BoxFuture;
@@ -29,8 +30,8 @@ use watchword_http::front::{Front, FrontSettings, Limits};
 use watchword_http::health::{self, Probes};
 use watchword_http::server::Served;
 use watchword_store::{
-    Announcing, OpenError, PostgresOpenError, PostgresOptions, PostgresStore, RedisOpenError, RedisOptions,
-    RedisStore, SqliteOptions, SqliteStore,
+    Announcing, OpenError, PostgresOpenError, PostgresOptions, PostgresStore, PostgresUrl, RedisOpenError,
+    RedisOptions, RedisStore, SqliteOptions, SqliteStore,
 };
 
 use crate::config::{Config, ConfiguredProvider, Dialect, StoreUrl};
@@ -131,6 +132,7 @@ pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<Opened
                 retention,
                 observer,
                 timeout: config.store.timeout,
+                patience_at_start: patience(url),
                 ..PostgresOptions::default()
             };
             let store = Arc::new(PostgresStore::open(url, options)?);
@@ -141,6 +143,12 @@ pub fn open_store(config: &Config, observer: Arc<dyn Observer>) -> Result<Opened
             Ok(OpenedStore { store, prepare, redis: None, postgres, close })
         }
     }
+}
+
+/// How long a start waits for PostgreSQL. One whose real host is named is waited for as long as it takes (wire contract of
+/// perfumer, "Environment").
+fn patience(url: &PostgresUrl) -> Option<Duration> {
+    if url.has_real_host() { None } else { PostgresOptions::default().patience_at_start }
 }
 
 /// A server, all but its listeners.

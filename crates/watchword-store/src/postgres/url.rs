@@ -121,6 +121,11 @@ impl PostgresUrl {
         Self::new(config, Ours { schema: place.schema.clone(), real_host, ..Ours::default() })
     }
 
+    /// Whether the server itself is named besides the host that operations go to.
+    pub const fn has_real_host(&self) -> bool {
+        self.real_host.is_some()
+    }
+
     fn new(mut config: Config, ours: Ours) -> Result<Self, PostgresUrlError> {
         let wrong = |reason: &str| PostgresUrlError(reason.to_owned());
         if config.get_hosts().is_empty() {

@@ -120,3 +120,13 @@ fn a_server_that_listens_everywhere_is_reached_at_this_machine() {
         assert_eq!(origin(listen.parse().unwrap()), expected);
     }
 }
+
+#[test]
+fn a_start_waits_for_ever_where_the_real_host_is_named() {
+    for (url, is_for_ever) in [
+        ("postgres://otp:secret@pooler:6432/otp?real_host=db", true),
+        ("postgres://otp:secret@db/otp", false),
+    ] {
+        assert_eq!(patience(&PostgresUrl::parse(url).unwrap()).is_none(), is_for_ever, "{url}");
+    }
+}

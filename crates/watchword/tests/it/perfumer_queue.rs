@@ -85,9 +85,10 @@ async fn while_queue_is_away_messages_wait_until_it_is_back_or_their_time_is_ove
 /// Slow, but not too slow: it is waited for, and given each message once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_queue_gets_each_message_once_and_callers_do_not_wait_for_it() {
-    const MANY: usize = 30;
+    const MANY: usize = 12;
     let postgres = postgres();
-    let site = PerfumerSite::new(postgres.port).await;
+    let mut site = PerfumerSite::new(postgres.port).await;
+    site.set(&[("WATCHWORD_PROVIDERS__SMS__MAX_CONNS", "1")]);
     let server = site.serve(&[]);
     site.queue.behave(Behaviour::Slow(Duration::from_millis(500))).await;
     for number in 0..MANY {
