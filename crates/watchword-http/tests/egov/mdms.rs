@@ -97,6 +97,27 @@ async fn without_entries_there_is_the_default_pattern_but_none_for_a_country_cod
 }
 
 #[tokio::test]
+async fn providers_that_know_nothing_of_digit_get_the_whole_number() {
+    let entries = [("+1", "[0-9]{10}", false), ("+91", "[+]?[0-9]+", true), ("+\u{7}", "[0-9]+", false)];
+    for (code, number, to) in [
+        (None, "9876543210", "+919876543210"),
+        (Some("+1"), "2345678901", "+12345678901"),
+        (None, "+919876543210", "+919876543210"),
+        // No address has that in it.
+        (Some("+\u{7}"), "9876543210", "9876543210"),
+    ] {
+        let digit = Digit::start().await;
+        digit.says(MDMS, &patterns(&entries));
+        let app = App::of(EgovSettings { sms_to_whole_number: true, ..digit.settings() });
+        register(&app, number, code).await.expect(201, SENT);
+        let message = app.only_sms().await;
+        assert_eq!(message.to, to);
+        // It is the number asked for that is proven.
+        assert_eq!(app.validate(number, "pb", message.passcode.expose()).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_default_entry_without_a_code_leaves_it_unknown() {
     let digit = Digit::start().await;
     digit.says(

@@ -170,21 +170,26 @@ impl Api {
         let Recipient { number, purpose, country_code, user } = recipient;
         let user = user.unwrap_or_default();
         let to = match purpose {
-            Purpose::PasswordReset => {
-                user.number.as_deref().and_then(|number| Address::new(number).ok()).ok_or(Refusal::field(
-                    "OTP request for password reset failed",
-                    "OTP.MOBILE_NUMBER",
-                    "MobileNumber Not Found For This User.",
-                    "otp.mobileNumber",
-                ))?
-            }
-            Purpose::Register | Purpose::Login => Address::new(number).map_err(DomainError::from)?,
+            Purpose::PasswordReset => user.number.as_deref(),
+            Purpose::Register | Purpose::Login => Some(number),
         };
+        let country = country_code.as_deref().filter(|_| self.settings.sms_to_whole_number);
+        let to = to.and_then(|number| map::sms_address(country, number));
+        if to.is_none() && purpose == Purpose::PasswordReset {
+            return Err(Refusal::field(
+                "OTP request for password reset failed",
+                "OTP.MOBILE_NUMBER",
+                "MobileNumber Not Found For This User.",
+                "otp.mobileNumber",
+            ));
+        }
         let holder = validation::create(&TokenOtp {
             tenant: Some(passed.tenant.into()),
             identity: Some(number.into()),
             ..TokenOtp::default()
         })?;
+        // A number that a token can be of can be sent to.
+        let to = to.unwrap_or_else(|| holder.identity.clone());
         let sms_route = self.settings.sms_route.clone().ok_or(Unavailable::NoSms)?;
         let asking = pin!(self.clients.localization.texts(request.locale(), passed, exchange.now()));
         let texts = exchange.in_time(asking).await.unwrap_or_default();

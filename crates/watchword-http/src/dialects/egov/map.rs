@@ -71,6 +71,12 @@ pub(super) fn check(holder: Holder, passcode: Passcode) -> CheckRequest {
     }
 }
 
+/// Where an SMS goes: the number, with its country code before it where that is told. `None`: nothing can be sent there.
+pub(super) fn sms_address(country_code: Option<&str>, number: &str) -> Option<Address> {
+    let whole = country_code.filter(|_| !number.starts_with('+')).map(|code| format!("{code}{number}"));
+    whole.and_then(|whole| Address::new(&whole).ok()).or_else(|| Address::new(number).ok())
+}
+
 /// The messages of a `_send`.
 pub(super) struct Letters {
     pub(super) purpose: Purpose,

@@ -9,6 +9,8 @@ use fancy_regex::{Regex, RegexBuilder};
 const MOST_STEPS: usize = 100_000;
 /// Bytes that a compiled pattern may take.
 const MOST_COMPILED: usize = 1 << 20;
+/// Steps that a compiled pattern may be written in, repeats spelled out.
+const MOST_INSTRUCTIONS: usize = 10_000;
 /// Bytes that a pattern may have.
 const MOST_WRITTEN: usize = 4_096;
 /// Bytes that a number may have to be looked at. None that is good has so many.
@@ -63,6 +65,7 @@ fn compile(written: &str) -> Option<Regex> {
     let build = |pattern: &str| {
         RegexBuilder::new(pattern)
             .backtrack_limit(MOST_STEPS)
+            .max_prog_size(MOST_INSTRUCTIONS)
             .delegate_size_limit(MOST_COMPILED)
             .delegate_dfa_size_limit(MOST_COMPILED)
             .build()
@@ -108,6 +111,22 @@ mod tests {
             ("((a{1000}){1000}){1000}", "a", Matched::Broken),
         ] {
             assert_eq!(Pattern::new(pattern.to_owned()).matches(number), matched, "{pattern} {number}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_would_fill_the_memory_does_not_compile() {
+        for pattern in [
+            "((a{1000}){1000}){1000}".to_owned(),
+            r"(?:(\d)\1){1000}{1000}".to_owned(),
+            r"((?:(?=\d)\d){1000}){1000}".to_owned(),
+            r"(?<x>a\g<x>?b\g<x>?)".to_owned(),
+            format!("{}a{}", "(?:(?=a)".repeat(400), "){9}".repeat(400)),
+            "(".repeat(3_000),
+            "a".repeat(5_000),
+        ] {
+            let pattern = Pattern::new(pattern);
+            assert_ne!(pattern.matches("9876543210"), Matched::Wholly, "{pattern:?}");
         }
     }
 

@@ -25,6 +25,9 @@ pub struct EgovSettings {
     pub ttl: Duration,
     /// What carries the SMS. `None`: `_send` is 503.
     pub sms_route: Option<RouteName>,
+    /// Whether an SMS is addressed to country code and number together (`+919876543210`), where the code is known: for providers that
+    /// know nothing of DIGIT. Its own consumers want the number alone, and have the code beside it.
+    pub sms_to_whole_number: bool,
     /// What carries mails. `None`: none are sent.
     pub email_route: Option<RouteName>,
     /// How long a request may take. The services that it asks have parts of it: egov-user three fifths, MDMS one fifth.
@@ -42,6 +45,7 @@ impl Default for EgovSettings {
             passcode_length: 6,
             ttl: Duration::from_secs(900),
             sms_route: None,
+            sms_to_whole_number: false,
             email_route: None,
             server_timeout: Duration::from_secs(5),
         }
