@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::verification::Dialect;
+use crate::dialect::Dialect;
 
 /// Digits of `{number}`. With a country code before them they make a phone number.
 const DIGITS: usize = 9;

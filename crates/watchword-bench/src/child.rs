@@ -13,10 +13,10 @@ use tokio::net::TcpStream;
 
 use crate::bare::CallsOptions;
 use crate::client::Endpoint;
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::options::Server;
 use crate::stopwatch;
-use crate::verification::Dialect;
 
 /// Longest wait for a started server to accept connections.
 const READY_DEADLINE: Duration = Duration::from_secs(30);

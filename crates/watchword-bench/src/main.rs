@@ -6,7 +6,7 @@
 //!   field in `report::RunReport`, a line in `report/text.rs`, and a row in the tables of docs/performance.md: a test compares
 //!   those with what comes out.
 //! - **a process to be counted**: nothing here; `--also-pid NAME=PID` takes any.
-//! - **a target with another API**: a file in `verification/` with its two calls, a line in `verification::Dialect` and where
+//! - **a target with another API**: a file in `verification/` with its two calls, a line in `dialect::Dialect` and where
 //!   `Api` chooses, and its calls in the bare server. `preflight.rs` tries one verification before each load and says what to
 //!   mend: its advice belongs to the API, too.
 //! - **a store that is a server of its own**: a file in `store/` that starts it and reads its counters, one in `bare/` that calls
@@ -34,6 +34,7 @@ mod causes;
 mod child;
 mod client;
 mod compare;
+mod dialect;
 mod disk;
 mod error;
 mod failure;

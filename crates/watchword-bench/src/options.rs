@@ -7,9 +7,10 @@ use clap::Args;
 
 use crate::address_pattern::AddressPattern;
 use crate::client::{Authorities, Endpoint, Origin};
+use crate::dialect::Dialect;
 use crate::load::{Load, MAX_ERRORS, Work};
 use crate::process::Watched;
-use crate::verification::{Api, Credentials, Dialect, PasscodeFrom};
+use crate::verification::{Api, Credentials, PasscodeFrom};
 
 /// Largest warm-up, in verifications.
 const MAX_WARM_UP: u64 = 20_000;

@@ -6,11 +6,12 @@ use hyper::{Method, StatusCode};
 use crate::address_pattern::Person;
 use crate::causes::with_causes;
 use crate::client::{Connection, Endpoint, ExchangeError};
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::failure::{Call, ErrorKind, Failure};
 use crate::options::Caller;
 use crate::stopwatch;
-use crate::verification::{Api, Dialect, PasscodeFrom, perfumer};
+use crate::verification::{Api, PasscodeFrom, perfumer};
 
 /// Longest part of what a server says of itself that is repeated, in characters.
 const MAX_PRODUCT: usize = 100;

@@ -5,7 +5,7 @@ use clap::Args;
 use super::postgres::{CallError, Postgres};
 use super::redis::Redis;
 use crate::error::Error;
-use crate::store::StoreTraffic;
+use crate::store::traffic::StoreTraffic;
 
 /// Calls of the store that a verification takes at least: to begin it, to settle its message, to check it. The first two
 /// belong to PUT.

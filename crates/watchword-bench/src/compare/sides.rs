@@ -16,7 +16,8 @@ use crate::options::{Amount, Caller};
 use crate::process::Watched;
 use crate::report::{Medians, RunReport};
 use crate::stop::Stop;
-use crate::store::{Counters, RunningStore, StoreKind, StoreTraffic};
+use crate::store::traffic::StoreTraffic;
+use crate::store::{Counters, RunningStore, StoreKind};
 use crate::target::{Measured, SERVER};
 use crate::verification::{Api, PasscodeFrom};
 

@@ -4,7 +4,8 @@ use super::sides::Side;
 use crate::disk::DiskSpeed;
 use crate::figures::{decimal, duration, grouped};
 use crate::report::{Medians, RunReport};
-use crate::store::{StoreKind, StoreTraffic};
+use crate::store::StoreKind;
+use crate::store::traffic::StoreTraffic;
 
 const HEAD: &str = "                 CPU µs a verification  verifications/s      p99 PUT    p99 check  commits/operation  limited by";
 

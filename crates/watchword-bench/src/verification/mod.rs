@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address_pattern::{AddressPattern, Person};
 use crate::client::{Connection, Endpoint, Reply};
+use crate::dialect::Dialect;
 use crate::failure::{Call, Failure};
 use crate::stopwatch;
 
@@ -35,16 +36,6 @@ pub(crate) enum PasscodeFrom {
     Reply,
     /// This program makes it, and hands it over as `otp` of the PUT.
     Own,
-}
-
-/// Whose API the server speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Dialect {
-    /// PUT /api/otp/{id}, POST /api/otp/{id}.
-    Otpgateway,
-    /// POST /sms, GET /sms/check, with passcodes by this program.
-    Perfumer,
 }
 
 /// What all calls have in common. No `Debug`: it holds the secret.
