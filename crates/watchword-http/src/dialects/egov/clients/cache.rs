@@ -171,3 +171,62 @@ impl<K, V> fmt::Debug for Cache<K, V> {
         f.debug_struct("Cache").field("keeping", &self.0.keeping).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(0);
+
+    /// What there is for a key in the end; `asked` counts who had to fetch.
+    async fn get(cache: &Cache<u32, u32>, key: u32, asked: &Arc<AtomicUsize>) -> u32 {
+        let fetch = || {
+            asked.fetch_add(1, Ordering::SeqCst);
+            async move { Fetched::Kept(Arc::new(key * 10)) }
+        };
+        match cache.find(&key, NOW, |_| true, fetch) {
+            Found::Ready(value) => *value,
+            Found::Asked { flight, .. } => match flight.await {
+                Fetched::Kept(value) | Fetched::Passing(value) => *value,
+                Fetched::Failed => panic!("it does not fail"),
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_used_the_longest_goes_first() {
+        let cache = Cache::new(Keeping { fresh_for: None, most: 3 });
+        let asked = Arc::new(AtomicUsize::new(0));
+        for key in [1, 2, 3, 1, 4, 1, 3] {
+            assert_eq!(get(&cache, key, &asked).await, key * 10);
+        }
+        assert_eq!((asked.load(Ordering::SeqCst), cache.0.entries.lock().of.len()), (4, 3));
+        get(&cache, 2, &asked).await;
+        assert_eq!((asked.load(Ordering::SeqCst), cache.0.entries.lock().of.len()), (5, 3));
+    }
+
+    #[tokio::test]
+    async fn of_many_who_ask_at_once_one_fetches() {
+        let cache = Cache::new(Keeping { fresh_for: None, most: 3 });
+        let asked = Arc::new(AtomicUsize::new(0));
+        let all = futures::future::join_all((0..50).map(|_| get(&cache, 7, &asked))).await;
+        assert!(all.iter().all(|value| *value == 70));
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn what_failed_leaves_nothing_behind_and_is_asked_for_again() {
+        let cache: Cache<u32, u32> = Cache::new(Keeping { fresh_for: None, most: 3 });
+        for _ in 0..2 {
+            let Found::Asked { flight, stale: None, .. } =
+                cache.find(&1, NOW, |_| true, || async { Fetched::Failed })
+            else {
+                panic!("there is nothing yet")
+            };
+            assert!(matches!(flight.await, Fetched::Failed));
+            assert!(cache.0.entries.lock().of.is_empty());
+        }
+    }
+}
