@@ -169,3 +169,23 @@ impl Drop for Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_try_s_time_is_enough_for_its_parts_and_no_stamp_is_past_when_the_record_goes() {
+        let scan = Duration::from_secs(1);
+        for timeout in (3..=300).map(Duration::from_secs) {
+            for expiry in [2, 3, 10, 60, 86_400].map(Duration::from_secs) {
+                let limits = Limits::of(timeout, Some(expiry));
+                let told_by = limits.finding + limits.handing_over + scan;
+                assert!(told_by < limits.whole && limits.whole < timeout, "{timeout:?} {limits:?}");
+                assert!(limits.finding >= Duration::from_millis(500), "{timeout:?} {limits:?}");
+                assert!(limits.handing_over + scan <= expiry, "{expiry:?} {limits:?}");
+                assert!(limits.handing_over <= Limits::of(timeout, None).handing_over);
+            }
+        }
+    }
+}

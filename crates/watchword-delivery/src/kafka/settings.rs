@@ -26,8 +26,8 @@ const LONGEST_EXPIRY: Duration = Duration::from_hours(24);
 /// A topic's longest name, and what it may be made of (Kafka, `org.apache.kafka.common.internals.Topic`).
 const LONGEST_TOPIC: usize = 249;
 
-/// Librdkafka's properties that are ours to set: the promises of this provider stand on them.
-const OURS: [(&str, &str); 20] = [
+/// Properties that the promises of this provider stand on. What an operator has set for another program is left out.
+const FIXED: [(&str, &str); 12] = [
     ("acks", "is always `all`"),
     ("request.required.acks", "is always `all`"),
     ("enable.idempotence", "is always `true`"),
@@ -37,6 +37,13 @@ const OURS: [(&str, &str); 20] = [
     ("delivery.timeout.ms", "follows `timeout` and `expiry`"),
     ("retries", "follows `timeout` and `expiry`"),
     ("message.send.max.retries", "follows `timeout` and `expiry`"),
+    ("queue.buffering.max.messages", "follows `max_conns`"),
+    ("queue.buffering.max.kbytes", "is a limit of our own"),
+    ("statistics.interval.ms", "is never set"),
+];
+
+/// Properties that are settings of ours, and those that are nobody's.
+const REFUSED: [(&str, &str); 10] = [
     ("bootstrap.servers", "is the setting `brokers`"),
     ("metadata.broker.list", "is the setting `brokers`"),
     ("security.protocol", "is the setting `security_protocol`"),
@@ -45,7 +52,6 @@ const OURS: [(&str, &str); 20] = [
     ("sasl.username", "is the setting `username`"),
     ("sasl.password", "is the setting `password`"),
     ("ssl.ca.location", "is the setting `ca_file`"),
-    ("queue.buffering.max.messages", "follows `max_conns`"),
     ("plugin.library.paths", "would load code"),
     ("test.mock.num.brokers", "is for tests"),
 ];
@@ -238,8 +244,12 @@ impl KafkaSettings {
         };
         let mut properties = BTreeMap::new();
         for (name, value) in &self.properties {
-            if let Some((_, why)) = OURS.iter().find(|(ours, _)| ours == name) {
+            if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| refused == name) {
                 return Err(wrong(name, why));
+            }
+            if let Some((_, why)) = FIXED.iter().find(|(fixed, _)| fixed == name) {
+                warnings.push(format!("the property `{name}` {why}; what is set is left out"));
+                continue;
             }
             match java::meaning(name, value.expose()) {
                 Meaning::AsItIs => {

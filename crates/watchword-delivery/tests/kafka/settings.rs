@@ -81,7 +81,6 @@ fn settings_that_can_not_work_are_refused_with_what_to_mend() {
             KafkaSettings { password: Some("".into()), ..signed_in("PLAIN") },
             "`password` is needed to sign in by SASL",
         ),
-        (with(&[("acks", "1")]), "`properties` has `acks`, which is always `all`"),
         (
             with(&[("bootstrap.servers", "a:1")]),
             "`properties` has `bootstrap.servers`, which is the setting `brokers`",
@@ -121,6 +120,7 @@ fn settings_that_can_not_work_are_refused_with_what_to_mend() {
 fn what_works_and_should_be_known_is_told() {
     for (settings, text) in [
         (with(&[("max.block.ms", "60000")]), "the property `max.block.ms` has no meaning here"),
+        (with(&[("acks", "1")]), "the property `acks` is always `all`; what is set is left out"),
         (
             KafkaSettings { username: Some("me".to_owned()), ..plain() },
             "nobody signs in with the `security_protocol` PLAINTEXT; set SASL_SSL",
