@@ -101,6 +101,23 @@ pub(crate) fn perfumer_settings(config: &Config) -> PerfumerSettings {
     }
 }
 
+/// Whether all that carry egov's SMS want a number with its country code, as carriers do. DIGIT's own consumers don't.
+fn sms_takes_whole_numbers(config: &Config) -> bool {
+    let providers = config.routes.iter().find(|(route, _)| route.as_str() == "sms");
+    let mut settings = providers
+        .into_iter()
+        .flat_map(|(_, ids)| ids)
+        .filter_map(|id| config.providers.get(id))
+        .map(|configured| &configured.settings)
+        .peekable();
+    settings.peek().is_some()
+        && settings.all(|settings| match settings {
+            ProviderSettings::Http(http) => http.address == AddressKind::Phone,
+            ProviderSettings::KaleyraSms(_) | ProviderSettings::PinpointSms(_) => true,
+            _ => false,
+        })
+}
+
 /// What the dialect egov is told. SMS and mail go by the routes of those names.
 pub(super) fn egov_settings(config: &Config) -> EgovSettings {
     let Egov { user_otp_path, management_path, user_url, digits, lifetime, localization, mdms } =
@@ -128,6 +145,7 @@ pub(super) fn egov_settings(config: &Config) -> EgovSettings {
         passcode_length: *digits,
         ttl: *lifetime,
         sms_route: route(config, "sms"),
+        sms_to_whole_number: sms_takes_whole_numbers(config),
         email_route: route(config, "email"),
         server_timeout: config.server.timeout,
     }
