@@ -13,6 +13,7 @@ mod link;
 mod operations;
 mod outbox;
 mod outlook;
+mod packed;
 mod records;
 mod reply;
 mod script;
@@ -151,7 +152,7 @@ impl RedisStore {
         #[expect(clippy::disallowed_methods, reason = "measures how long the server takes, for metrics only")]
         let started = Instant::now();
         self.outlook.changes(partition);
-        let answer = self.link.run(call).await;
+        let answer = self.link.run(call.ready()).await;
         self.outlook.changes(partition);
         if answer.is_ok() {
             self.observer.committed(1, started.elapsed());
@@ -171,7 +172,7 @@ impl RedisStore {
         let calls = all.chunks(together).map(|partitions| {
             let mut call = self.call(script, partitions, now);
             give(&mut call);
-            self.link.run(call)
+            self.link.run(call.ready())
         });
         try_join_all(calls).await
     }

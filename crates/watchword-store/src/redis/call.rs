@@ -11,13 +11,21 @@ use watchword_core::throttle::{Throttle, ThrottleKind};
 use watchword_core::time::Timestamp;
 
 use super::keys::Prefix;
+use super::packed::Packing;
 use super::script::Script;
 
 /// The largest whole number that a script's floating-point numbers keep exactly.
 const MOST_EXACT: i64 = (1 << 53) - 1;
 
-/// A script with its arguments, ready to be sent.
+/// A script and its arguments, which it takes as one.
 pub(super) struct Call {
+    script: &'static Script,
+    command: Cmd,
+    arguments: Packing,
+}
+
+/// A script with its arguments, ready to be sent.
+pub(super) struct Ready {
     pub(super) script: &'static Script,
     pub(super) command: Cmd,
 }
@@ -36,25 +44,20 @@ impl Call {
         for partition in partitions {
             command.arg(prefix.of(*partition));
         }
-        let mut call = Self { script, command };
+        let mut call = Self { script, command, arguments: Packing::default() };
         call.time(now).wait(records_kept);
         call
     }
 
-    /// The same call with the script's text, for a server that does not know it yet.
-    pub(super) fn with_source(&self) -> Cmd {
-        let mut command = ::redis::cmd("EVAL");
-        command.arg(self.script.source());
-        for argument in self.command.args_iter().skip(2) {
-            if let ::redis::Arg::Simple(argument) = argument {
-                command.arg(argument);
-            }
-        }
-        command
+    /// It was given all it takes.
+    pub(super) fn ready(self) -> Ready {
+        let Self { script, mut command, arguments } = self;
+        command.arg(arguments.list());
+        Ready { script, command }
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.command.arg(bytes);
+        self.arguments.bytes(bytes);
         self
     }
 
@@ -67,16 +70,10 @@ impl Call {
         self.bytes(uuid.as_bytes())
     }
 
-    /// A value that may be absent comes as `+value`, or as `-`.
     pub(super) fn optional(&mut self, value: Option<&[u8]>) -> &mut Self {
         match value {
-            None => self.bytes(b"-"),
-            Some(value) => {
-                let mut marked = Vec::with_capacity(1 + value.len());
-                marked.push(b'+');
-                marked.extend_from_slice(value);
-                self.bytes(&marked)
-            }
+            None => self.absent(),
+            Some(value) => self.bytes(value),
         }
     }
 
@@ -85,7 +82,7 @@ impl Call {
     }
 
     pub(super) fn number(&mut self, number: i64) -> &mut Self {
-        self.command.arg(number.clamp(-MOST_EXACT, MOST_EXACT));
+        self.arguments.number(exact(number));
         self
     }
 
@@ -98,8 +95,15 @@ impl Call {
     }
 
     pub(super) fn optional_number(&mut self, number: Option<i64>) -> &mut Self {
-        let number = number.map(|number| number.clamp(-MOST_EXACT, MOST_EXACT).to_string());
-        self.optional_text(number.as_deref())
+        match number {
+            Some(number) => self.number(number),
+            None => self.absent(),
+        }
+    }
+
+    fn absent(&mut self) -> &mut Self {
+        self.arguments.absent();
+        self
     }
 
     pub(super) fn time(&mut self, time: Timestamp) -> &mut Self {
@@ -156,6 +160,25 @@ impl Call {
         }
         self
     }
+}
+
+impl Ready {
+    /// The same call with the script's text, for a server that does not know it yet.
+    pub(super) fn with_source(&self) -> Cmd {
+        let mut command = ::redis::cmd("EVAL");
+        command.arg(self.script.source());
+        for argument in self.command.args_iter().skip(2) {
+            if let ::redis::Arg::Simple(argument) = argument {
+                command.arg(argument);
+            }
+        }
+        command
+    }
+}
+
+/// The nearest whole number that scripts keep exactly.
+pub(super) fn exact(number: i64) -> i64 {
+    number.clamp(-MOST_EXACT, MOST_EXACT)
 }
 
 const fn kind_number(kind: ThrottleKind) -> i64 {

@@ -14,7 +14,7 @@ use ::redis::{Cmd, RedisError, Value};
 use tokio::time::{MissedTickBehavior, interval};
 use watchword_core::ports::StoreError;
 
-use super::call::Call;
+use super::call::Ready;
 use super::url::{self, Place, RedisUrl};
 use cluster::Cluster;
 use failure::Failure;
@@ -61,7 +61,7 @@ impl Link {
     }
 
     /// Sends a call and waits for its answer.
-    pub(super) async fn run(&self, call: Call) -> Result<Value, StoreError> {
+    pub(super) async fn run(&self, call: Ready) -> Result<Value, StoreError> {
         let mut answer = self.attempt(&call.command).await;
         if matches!(answer, Err(Failure::NoScript)) {
             answer = self.attempt(&call.with_source()).await;

@@ -343,7 +343,7 @@ impl Store for RedisStore {
         let keys = partitions.iter().map(|partition| self.prefix.of(*partition)).collect();
         let one_a_server = self.link.one_a_server(keys).await?;
         let asking = one_a_server.into_iter().map(|place| {
-            self.link.run(self.call(&script::READY, &[partitions[place]], Timestamp::default()))
+            self.link.run(self.call(&script::READY, &[partitions[place]], Timestamp::default()).ready())
         });
         try_join_all(asking).await.map(drop)
     }

@@ -8,15 +8,50 @@ use watchword_core::delivery::{Claim, Delivery, DeliveryAttempt, DeliveryId, Del
 use watchword_core::keyring::{KeyId, SubjectKey};
 use watchword_core::namespace::Namespace;
 use watchword_core::passcode::{KeyedDigest, PasscodeDigest, Sealed, StoredPasscode};
-use watchword_core::ports::Throttled;
+use watchword_core::ports::{Candidate, Start, Throttled};
 use watchword_core::throttle::{ThrottleKind, ThrottleRule};
 use watchword_core::verification::{Attributes, ExternalId, Limits, OnRight, RouteName, Verification, Vid};
 
+use super::call::exact;
+use super::packed::Packing;
 use super::reply::{Read, Reply, Unreadable};
 
-/// In the order of `verification_reply` in the prelude.
+/// What a start says of the verification that this candidate makes: in the order of `of_facts` in the scripts.
+pub(super) fn facts(start: &Start, candidate: &Candidate) -> Vec<u8> {
+    let (passcode, attributes) = (&candidate.passcode, &start.attributes);
+    let mut facts = Packing::default();
+    let optional = |facts: &mut Packing, bytes: Option<&[u8]>| match bytes {
+        Some(bytes) => facts.bytes(bytes),
+        None => facts.absent(),
+    };
+    let limit = |facts: &mut Packing, limit: Option<u32>| match limit {
+        Some(limit) => facts.number(limit.into()),
+        None => facts.absent(),
+    };
+    facts.bytes(start.vid.as_uuid().as_bytes());
+    facts.bytes(start.namespace.as_str().as_bytes());
+    optional(&mut facts, start.external_id.as_ref().map(|id| id.as_str().as_bytes()));
+    facts.bytes(start.route.as_str().as_bytes());
+    facts.bytes(passcode.check.key.as_bytes());
+    facts.bytes(passcode.check.digest.as_bytes());
+    optional(&mut facts, passcode.lookup.as_ref().map(|digest| &digest.as_bytes()[..]));
+    optional(&mut facts, passcode.sealed.as_ref().map(Sealed::as_bytes));
+    facts.bytes(attributes.channel_description.as_bytes());
+    facts.bytes(attributes.address_description.as_bytes());
+    optional(&mut facts, attributes.extra.as_deref().map(str::as_bytes));
+    limit(&mut facts, start.limits.max_attempts);
+    limit(&mut facts, start.limits.max_sends);
+    facts.number(on_right_number(start.on_right));
+    facts.number(exact(start.now.as_millis()));
+    facts.number(exact(start.expires_at.as_millis()));
+    facts.number(exact(i64::try_from(start.kept_after.as_millis()).unwrap_or(i64::MAX)));
+    facts.list()
+}
+
+/// In the order of `verification_reply` in the scripts, and of [`facts`] in the first element of it.
 pub(super) fn verification(value: Value) -> Read<Arc<Verification>> {
-    let mut reply = Reply::of(value)?;
+    let mut changes = Reply::packed(value)?;
+    let mut reply = Reply::packed(changes.value()?)?;
     let vid = Vid::from_uuid(reply.uuid()?);
     let namespace = reply.name(Namespace::new)?;
     let external_id = reply.optional_name(ExternalId::new)?;
@@ -37,10 +72,12 @@ pub(super) fn verification(value: Value) -> Read<Arc<Verification>> {
     let limits = Limits { max_attempts: reply.optional_count()?, max_sends: reply.optional_count()? };
     let on_right = reply.on_right()?;
     let (created_at, expires_at, kept_after) = (reply.time()?, reply.time()?, reply.wait()?);
-    let (state, attempts, sends) = (reply.state()?, reply.count()?, reply.count()?);
-    let last_sent_at = reply.optional_time()?;
-    let target = target(&mut reply)?;
-    let guess_subject = SubjectKey::from_bytes(reply.exactly()?);
+    // Its number is nothing to us.
+    changes.value()?;
+    let (state, attempts, sends) = (changes.state()?, changes.count()?, changes.count()?);
+    let last_sent_at = changes.optional_time()?;
+    let target = target(&mut changes)?;
+    let guess_subject = SubjectKey::from_bytes(changes.exactly()?);
     Ok(Arc::new(Verification {
         vid,
         namespace,
@@ -69,9 +106,9 @@ pub(super) fn target(reply: &mut Reply) -> Read<Option<Target>> {
     Ok(channel.zip(address).map(|(channel, address)| Target { channel, address }))
 }
 
-/// In the order of `delivery_reply` in the prelude.
+/// In the order of `delivery_reply` in the scripts.
 pub(super) fn delivery(value: Value) -> Read<Delivery> {
-    let mut reply = Reply::of(value)?;
+    let mut reply = Reply::packed(value)?;
     Ok(Delivery {
         id: DeliveryId::from_uuid(reply.uuid()?),
         vid: Vid::from_uuid(reply.uuid()?),

@@ -10,6 +10,8 @@ use watchword_core::ports::StoreError;
 use watchword_core::time::Timestamp;
 use watchword_core::verification::{OnRight, State};
 
+use super::packed::unpacked;
+
 /// A script answered something that it never should; or somebody else wrote our keys.
 #[derive(Debug, Error)]
 #[error("the store holds what can't be read: expected {0}")]
@@ -33,6 +35,11 @@ impl Reply {
             Value::Array(elements) => Ok(Self(elements.into_iter())),
             _ => Err(Unreadable("a list")),
         }
+    }
+
+    /// The elements of a list that was packed.
+    pub(super) fn packed(value: Value) -> Read<Self> {
+        Self::of(unpacked(&bytes(value)?)?)
     }
 
     /// Nothing, or the elements of an answer.

@@ -7,22 +7,22 @@ use watchword_core::address::Target;
 use watchword_core::keyring::KeyId;
 use watchword_core::passcode::{KeyedDigest, Sealed};
 use watchword_core::ports::{
-    Candidate, Check, CheckOutcome, DeleteOutcome, Enqueue, NewestTarget, OnLive, Resend, SealedRow,
-    SendOutcome, SetAddress, Start, StartOutcome,
+    Check, CheckOutcome, DeleteOutcome, Enqueue, NewestTarget, OnLive, Resend, SealedRow, SendOutcome,
+    SetAddress, Start, StartOutcome,
 };
 use watchword_core::transition::begin;
 use watchword_core::verification::{ExternalId, Verification, Vid};
 
 use super::call::Call;
-use super::records::{claims, on_right_number, target, throttle_kind, throttled, verification};
+use super::records::{claims, facts, on_right_number, target, throttle_kind, throttled, verification};
 use super::reply::{Read, Reply, Unreadable};
 
 pub(super) fn give_start(call: &mut Call, start: &Start) {
-    call.text(start.namespace.as_str()).uuid(start.vid.as_uuid());
+    call.text(start.namespace.as_str());
     call.optional_text(start.external_id.as_ref().map(ExternalId::as_str));
     call.optional_text(start.target.as_ref().map(|target| target.channel.as_str()));
     call.optional_text(start.target.as_ref().map(|target| target.address.given()));
-    call.text(start.route.as_str()).bytes(start.guess_subject.as_bytes());
+    call.bytes(start.guess_subject.as_bytes());
     call.number(match start.on_live {
         OnLive::Replace => 0,
         OnLive::Reuse => 1,
@@ -32,28 +32,19 @@ pub(super) fn give_start(call: &mut Call, start: &Start) {
     call.optional_text(start.unique_in.as_ref().map(|channel| channel.as_str()));
     call.optional_number(start.limits.max_attempts.map(Into::into));
     call.optional_number(start.limits.max_sends.map(Into::into));
-    call.time(start.expires_at).wait(start.kept_after).number(on_right_number(start.on_right));
-    let attributes = &start.attributes;
-    call.text(&attributes.channel_description).text(&attributes.address_description);
-    call.optional_text(attributes.extra.as_deref());
     call.throttle(start.throttle.as_ref());
     call.optional(start.dedupe.as_ref().map(|dedupe| &dedupe.key.as_bytes()[..]));
     if let Some(dedupe) = &start.dedupe {
         call.time(dedupe.until);
     }
     call.claimant(start.claimant.as_ref());
-    call.list(start.candidates.iter(), candidate);
-}
-
-fn candidate(call: &mut Call, candidate: &Candidate) {
-    let passcode = &candidate.passcode;
-    call.bytes(passcode.check.key.as_bytes()).bytes(passcode.check.digest.as_bytes());
-    call.optional(passcode.lookup.as_ref().map(|digest| &digest.as_bytes()[..]));
-    call.optional(passcode.sealed.as_ref().map(Sealed::as_bytes));
-    call.list(candidate.taken_if.iter(), |call, digest| {
-        call.bytes(digest.as_bytes());
+    call.list(start.candidates.iter(), |call, candidate| {
+        call.bytes(&facts(start, candidate));
+        call.list(candidate.taken_if.iter(), |call, digest| {
+            call.bytes(digest.as_bytes());
+        });
+        call.messages(&candidate.deliveries);
     });
-    call.messages(&candidate.deliveries);
 }
 
 /// What came of a start, which says itself what was begun with it.

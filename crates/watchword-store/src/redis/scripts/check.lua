@@ -1,11 +1,11 @@
 -- Checks a guess: transition::check. Refused, counted, compared, consumed, in this order. What is compared are keyed digests.
 
 local namespace = take()
-local rule = { burst = take_number(), max_wait = take_number(), budget = take_number(), budget_wait = take_number() }
-local on_right, approved_again = take_optional_number(), take_number() == 1
+local rule = { burst = take(), max_wait = take(), budget = take(), budget_wait = take() }
+local on_right, approved_again = take(), take() == 1
 local guesses = take_list(function()
     local guess = { selector = take_selector(), digests = {} }
-    for _ = 1, take_number() do
+    for _ = 1, take() do
         local key = take()
         guess.digests[key] = guess.digests[key] or take()
     end

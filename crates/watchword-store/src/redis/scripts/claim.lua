@@ -1,6 +1,6 @@
 -- Takes what is due: transition::claim, for those due longest. Members of one score are in the order of their ids.
 
-local claimant, max = take_claimant(), take_number()
+local claimant, max = take_claimant(), take()
 
 local claims = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', due_key(), '-inf', now, 'LIMIT', 0, max)) do
@@ -14,8 +14,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due_key(), '-inf', now, 'LIMIT',
         if one then
             delivery.state, delivery.due_at, delivery.fence = CLAIMED, claimant.lease_until, delivery.fence + 1
             delivery.claimed_by = claimant.node
-            write_open(delivery)
-            claims[#claims + 1] = { delivery_reply(delivery), verification_reply(one) }
+            claims[#claims + 1] = { write_open(delivery), verification_reply(one) }
         else
             -- What ends a verification ends its deliveries too; a record restored by hand may lack it all the same.
             end_delivery(delivery, DELIVERY_CANCELED)

@@ -28,10 +28,11 @@ local function count_wrong(namespace, subject, before, rule)
     local wait = wait_after(rule, wrong)
     local count = { wrong = wrong, refused_until = wait > 0 and after(now, wait) or 0, last_wrong_at = now }
     local key = count_key(namespace, subject)
-    redis.call('SET', key, cmsgpack.pack({ count.wrong, count.refused_until, count.last_wrong_at }))
-    keep_until(key, count_garbage_at(count))
-    redis.call('ZADD', counts_key(), count_garbage_at(count), key)
-    keep_at_least_until(counts_key(), count_garbage_at(count))
+    local till = count_garbage_at(count)
+    local packed = cmsgpack.pack({ count.wrong, count.refused_until, count.last_wrong_at })
+    redis.call('SET', key, packed, 'PX', ttl_until(till))
+    redis.call('ZADD', counts_key(), till, key)
+    keep_at_least_until(counts_key(), till)
 end
 
 -- Gives back how many there were.

@@ -1,7 +1,7 @@
 -- The deliveries that operators ask for, the highest ids of each partition first. It walks the outbox of each.
 
-local namespace, state, from, before = take_optional(), take_optional_number(), take_optional(), take_optional()
-local max = take_number()
+local namespace, state, from, before = take(), take(), take(), take()
+local max = take()
 
 -- Which of two texts of digits comes first is the same in every locale that a server may run in; of bytes it is not.
 local function readable(id)

@@ -1,6 +1,6 @@
 -- Makes a lease longer: transition::extend.
 
-local namespace, id, fence, lease_until = take(), take(), take_number(), take_number()
+local namespace, id, fence, lease_until = take(), take(), take(), take()
 
 local delivery = delivery_of(namespace, id)
 if not delivery or delivery.state ~= CLAIMED or delivery.fence ~= fence then return 0 end

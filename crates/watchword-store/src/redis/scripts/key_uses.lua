@@ -1,7 +1,7 @@
 -- What needs which key: one page of a partition's verifications and one of its unsent messages, as key, 1 for a verification
 -- or 0 for a message, and until when. How many of both it looked at comes first.
 
-local from, size = take_number(), take_number()
+local from, size = take(), take()
 
 local found = {}
 local vids = redis.call('ZRANGE', live_key(), from, from + size - 1)

@@ -1,7 +1,7 @@
 -- Finds a target by its passcode: transition::look_up. A refused look-up looks like a miss.
 
 local namespace, channel, subject = take(), take(), take()
-local rule = { burst = 0, max_wait = 0, budget = take_number(), budget_wait = take_number() }
+local rule = { burst = 0, max_wait = 0, budget = take(), budget_wait = take() }
 local digests = take_list(take)
 
 local count = load_count(namespace, subject)

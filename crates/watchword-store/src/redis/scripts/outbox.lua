@@ -7,25 +7,22 @@ local function message_key(provider, message_id) return base .. 'm:' .. joined(p
 
 local function is_open(delivery) return delivery.state == DUE or delivery.state == CLAIMED end
 
--- What a claim, a settlement or a cancellation changes is packed on its own.
-local function packed_changes(delivery)
+-- As it is kept and answered.
+local function delivery_reply(delivery)
     return cmsgpack.pack({
-        delivery.state, delivery.due_at, delivery.fence, delivery.claimed_by, delivery.attempts,
+        delivery.id, delivery.vid, delivery.namespace, delivery.route, delivery.masked_to, delivery.created_at,
+        delivery.expires_at, delivery.message, delivery.state, delivery.due_at, delivery.fence, delivery.claimed_by,
+        delivery.attempts,
     })
 end
 
-local function write_delivery(delivery)
-    redis.call('HSET', delivery_key(delivery.id), 'c', packed_changes(delivery))
-end
-
 local function load_delivery(id)
-    local found = redis.call('HMGET', delivery_key(id), 's', 'c', 'm')
-    if not found[1] or not found[2] then return nil end
-    local s, c = cmsgpack.unpack(found[1]), cmsgpack.unpack(found[2])
+    local packed = redis.call('GET', delivery_key(id))
+    if not packed then return nil end
+    local d = cmsgpack.unpack(packed)
     return {
-        id = id, message = found[3],
-        vid = s[1], namespace = s[2], route = s[3], masked_to = s[4], created_at = s[5], expires_at = s[6],
-        state = c[1], due_at = c[2], fence = c[3], claimed_by = c[4], attempts = c[5],
+        id = id, vid = d[2], namespace = d[3], route = d[4], masked_to = d[5], created_at = d[6], expires_at = d[7],
+        message = d[8], state = d[9], due_at = d[10], fence = d[11], claimed_by = d[12], attempts = d[13],
     }
 end
 
@@ -34,23 +31,15 @@ local function delivery_of(namespace, id)
     return delivery and delivery.namespace == namespace and delivery or nil
 end
 
-local function delivery_reply(delivery)
-    return {
-        delivery.id, delivery.vid, delivery.namespace, delivery.route, delivery.masked_to, delivery.created_at,
-        delivery.expires_at, delivery.message, delivery.state, delivery.due_at, delivery.fence, delivery.claimed_by,
-        delivery.attempts,
-    }
-end
-
--- Stores one that is to be sent, as it is now.
-local function write_open(delivery, is_new)
-    if not is_new then write_delivery(delivery) end
-    redis.call('ZADD', due_key(), delivery.due_at, delivery.id)
+-- Stores one that is to be sent, as it is now. Gives back what answers it.
+local function write_open(delivery)
+    local packed = delivery_reply(delivery)
     -- A holder may say after the expiry what became of it.
     local till = math.max(delivery.expires_at, delivery.due_at)
-    local keep = is_new and keep_until or keep_at_least_until
-    keep(delivery_key(delivery.id), till)
+    redis.call('SET', delivery_key(delivery.id), packed, 'PX', ttl_until(till))
+    redis.call('ZADD', due_key(), delivery.due_at, delivery.id)
     keep_at_least_until(due_key(), till)
+    return packed
 end
 
 -- It ended: the message is erased, and its record kept where records are.
@@ -63,9 +52,7 @@ local function end_delivery(delivery, state)
         return
     end
     local till = after(now, records_kept)
-    redis.call('HDEL', key, 'm')
-    write_delivery(delivery)
-    keep_until(key, till)
+    redis.call('SET', key, delivery_reply(delivery), 'PX', ttl_until(till))
     redis.call('ZADD', records_key(), now, delivery.id)
     keep_at_least_until(records_key(), till)
 end
@@ -82,12 +69,12 @@ local function cancel_deliveries(one)
 end
 
 local function take_delivery()
-    return { id = take(), route = take(), message = take(), masked_to = take(), not_before = take_optional_number() }
+    return { id = take(), route = take(), message = take(), masked_to = take(), not_before = take() }
 end
 
 local function take_claimant()
-    local node = take_optional()
-    return node and { node = node, lease_until = take_number() }
+    local node = take()
+    return node and { node = node, lease_until = take() }
 end
 
 -- Puts messages into the outbox, claimed at once where they are due and there is a claimant. Gives back what it claimed.
@@ -110,12 +97,9 @@ local function enter(one, messages, claimant)
             claimed_by = claimed and claimant.node,
             attempts = {},
         }
-        redis.call('HSET', delivery_key(delivery.id), 'm', delivery.message, 's', cmsgpack.pack({
-            delivery.vid, delivery.namespace, delivery.route, delivery.masked_to, delivery.created_at, delivery.expires_at,
-        }), 'c', packed_changes(delivery))
-        write_open(delivery, true)
+        local packed = write_open(delivery)
         open[#open + 1] = delivery.id
-        if claimed then claims[#claims + 1] = delivery_reply(delivery) end
+        if claimed then claims[#claims + 1] = packed end
     end
     if #messages > 0 then one.last_sent_at = now end
     one.open = open

@@ -18,38 +18,25 @@ local KEPT_ATTEMPTS = 20
 local KEPT_SENDS = 100
 
 local base = KEYS[1]
+-- All of them come as one: a number as a number, and what is absent as `false`.
+local arguments = cmsgpack.unpack(ARGV[1])
 local argument = 0
 
 local function take()
     argument = argument + 1
-    return ARGV[argument]
-end
-
-local function take_number()
-    return tonumber(take())
-end
-
--- An optional value comes as `+value`, or as `-`.
-local function take_optional()
-    local value = take()
-    return string.byte(value) == 43 and string.sub(value, 2)
-end
-
-local function take_optional_number()
-    local value = take_optional()
-    return value and tonumber(value)
+    return arguments[argument]
 end
 
 -- A list comes as its length and its elements.
 local function take_list(take_one)
     local list = {}
-    for index = 1, take_number() do list[index] = take_one() end
+    for index = 1, take() do list[index] = take_one() end
     return list
 end
 
-local now = take_number()
+local now = take()
 -- How long records of ended deliveries are kept; 0: there are none.
-local records_kept = take_number()
+local records_kept = take()
 
 local function after(time, wait)
     return math.min(time + wait, FAR_FUTURE)
@@ -66,11 +53,7 @@ local function ttl_until(time)
     return math.max(time - now, 0) + MARGIN
 end
 
-local function keep_until(key, time)
-    redis.call('PEXPIRE', key, ttl_until(time))
-end
-
--- As keep_until, and never shorter than it was.
+-- Never shorter than it was.
 local function keep_at_least_until(key, time)
     local ttl = ttl_until(time)
     if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end

@@ -1,6 +1,6 @@
 -- Removes what is over before its TTL does: verifications, records, counts. Gives back how many.
 
-local max = take_number()
+local max = take()
 local left = max
 
 for _, vid in ipairs(redis.call('ZRANGEBYSCORE', live_key(), '-inf', now, 'LIMIT', 0, left)) do

@@ -8,7 +8,7 @@ for _, partition in ipairs(KEYS) do
     local delivery = id and load_delivery(id)
     if delivery and not is_open(delivery) then
         delivery.attempts[#delivery.attempts + 1] = told
-        write_delivery(delivery)
+        redis.call('SET', delivery_key(id), delivery_reply(delivery), 'KEEPTTL')
         return 1
     end
 end

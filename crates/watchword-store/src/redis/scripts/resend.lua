@@ -1,6 +1,6 @@
 -- Sends the same passcode once more: transition::resend.
 
-local namespace, selector, expected, cool_down = take(), take_selector(), take(), take_number()
+local namespace, selector, expected, cool_down = take(), take_selector(), take(), take()
 local throttle, claimant, messages = take_throttle(), take_claimant(), take_list(take_delivery)
 local announcements = take_announcements('resent')
 

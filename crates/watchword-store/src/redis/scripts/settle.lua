@@ -4,9 +4,9 @@ local RETRY = DUE
 
 local settlements = take_list(function()
     return {
-        namespace = take(), id = take(), fence = take_number(), verdict = take_number(), at = take_number(),
+        namespace = take(), id = take(), fence = take(), verdict = take(), at = take(),
         attempts = take_list(function()
-            return { told = take(), provider = take(), message_id = take_optional() }
+            return { told = take(), provider = take(), message_id = take() }
         end),
     }
 end)
@@ -31,8 +31,7 @@ local function settle(settlement)
         for _, attempt in ipairs(settlement.attempts) do
             if attempt.message_id then
                 local key = message_key(attempt.provider, attempt.message_id)
-                redis.call('SET', key, delivery.id)
-                keep_until(key, after(now, records_kept))
+                redis.call('SET', key, delivery.id, 'PX', ttl_until(after(now, records_kept)))
             end
         end
     end

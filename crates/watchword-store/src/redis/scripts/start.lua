@@ -2,21 +2,14 @@
 
 local REPLACE, REUSE, ADD, REFUSE = 0, 1, 2, 3
 
-local namespace, vid = take(), take()
-local external_id, channel, address = take_optional(), take_optional(), take_optional()
-local route, guess_subject, on_live, unique_in = take(), take(), take_number(), take_optional()
-local max_attempts, max_sends = take_optional_number(), take_optional_number()
-local expires_at, kept_after, on_right = take_number(), take_number(), take_number()
-local channel_description, address_description, extra = take(), take(), take_optional()
+local namespace, external_id, channel, address = take(), take(), take(), take()
+local guess_subject, on_live, unique_in, max_attempts, max_sends = take(), take(), take(), take(), take()
 local throttle = take_throttle()
-local dedupe = take_optional()
-local dedupe_until = dedupe and take_number()
+local dedupe = take()
+local dedupe_until = dedupe and take()
 local claimant = take_claimant()
 local candidates = take_list(function()
-    return {
-        key = take(), digest = take(), lookup = take_optional(), sealed = take_optional(),
-        taken_if = take_list(take), messages = take_list(take_delivery),
-    }
+    return { facts = take(), taken_if = take_list(take), messages = take_list(take_delivery) }
 end)
 
 local handled_key = dedupe and base .. 'h:' .. joined(namespace, dedupe)
@@ -61,21 +54,14 @@ if live and on_live == REPLACE then
     cancel_deliveries(live)
 end
 local candidate = candidates[chosen]
-local one = {
-    vid = vid, namespace = namespace, external_id = external_id, route = route, key = candidate.key,
-    digest = candidate.digest, lookup = candidate.lookup, sealed = candidate.sealed,
-    channel_description = channel_description, address_description = address_description, extra = extra,
-    max_attempts = max_attempts, max_sends = max_sends, on_right = on_right, created_at = now,
-    expires_at = expires_at, kept_after = kept_after,
-    state = PENDING, attempts = attempts, sends = sends, last_sent_at = false, channel = channel, address = address,
-    guess_subject = guess_subject, open = {},
-}
+local one = of_facts(candidate.facts)
+one.state, one.attempts, one.sends, one.last_sent_at = PENDING, attempts, sends, false
+one.channel, one.address, one.guess_subject, one.open = channel, address, guess_subject, {}
 enter(one, candidate.messages, claimant)
 insert(one)
 count_send()
 if dedupe then
-    redis.call('SET', handled_key, string.format('%.0f', dedupe_until))
-    keep_until(handled_key, dedupe_until)
+    redis.call('SET', handled_key, string.format('%.0f', dedupe_until), 'PX', ttl_until(dedupe_until))
 end
 -- The caller knows all the rest.
 return { 'started', attempts, sends, chosen - 1 }

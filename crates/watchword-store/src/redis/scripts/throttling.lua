@@ -4,11 +4,11 @@ local function rules_key(namespace, channel) return base .. 'rules:' .. joined(n
 local function sends_key(namespace, subject) return base .. 's:' .. joined(namespace, subject) end
 
 local function take_throttle()
-    local channel = take_optional()
+    local channel = take()
     if not channel then return false end
     return {
         channel = channel,
-        subjects = take_list(function() return { kind = take_number(), key = take() } end),
+        subjects = take_list(function() return { kind = take(), key = take() } end),
     }
 end
 
@@ -63,8 +63,7 @@ local function take_room(namespace, throttle)
             table.sort(times)
             for _ = 1, #times - most do table.remove(times, 1) end
             local key = sends_key(namespace, subject.key)
-            redis.call('SET', key, cmsgpack.pack(times))
-            keep_until(key, after(times[#times], kept))
+            redis.call('SET', key, cmsgpack.pack(times), 'PX', ttl_until(after(times[#times], kept)))
         end
     end
 end

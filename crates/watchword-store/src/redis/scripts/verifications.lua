@@ -16,38 +16,37 @@ local function is_locked(one)
     return exceeds(one.attempts, one.max_attempts) or exceeds(one.sends, one.max_sends) or false
 end
 
--- What a check, a send or a cancellation changes is packed on its own: the rest is written once.
-local function packed_changes_of(one)
+-- What is known of one from its beginning: packed by the caller, kept and answered as it came.
+local function of_facts(facts)
+    local f = cmsgpack.unpack(facts)
+    return {
+        facts = facts, vid = f[1], namespace = f[2], external_id = f[3], route = f[4], key = f[5], digest = f[6],
+        lookup = f[7], sealed = f[8], channel_description = f[9], address_description = f[10], extra = f[11],
+        max_attempts = f[12], max_sends = f[13], on_right = f[14], created_at = f[15], expires_at = f[16],
+        kept_after = f[17],
+    }
+end
+
+-- All of one, as it is kept and answered: what a check, a send or a cancellation changes, and its facts.
+local function verification_reply(one)
     return cmsgpack.pack({
-        one.state, one.attempts, one.sends, one.last_sent_at, one.channel, one.address, one.guess_subject, one.open,
+        one.facts, one.number, one.state, one.attempts, one.sends, one.last_sent_at, one.channel, one.address,
+        one.guess_subject, one.open,
     })
 end
 
 local function write(one)
-    redis.call('HSET', verification_key(one.vid), 'c', packed_changes_of(one))
+    redis.call('SET', verification_key(one.vid), verification_reply(one), 'KEEPTTL')
 end
 
 local function load(vid)
-    local found = redis.call('HMGET', verification_key(vid), 's', 'c')
-    if not found[1] or not found[2] then return nil end
-    local s, c = cmsgpack.unpack(found[1]), cmsgpack.unpack(found[2])
-    return {
-        vid = vid,
-        number = s[1], namespace = s[2], external_id = s[3], route = s[4], key = s[5], digest = s[6], lookup = s[7],
-        sealed = s[8], channel_description = s[9], address_description = s[10], extra = s[11], max_attempts = s[12],
-        max_sends = s[13], on_right = s[14], created_at = s[15], expires_at = s[16], kept_after = s[17],
-        state = c[1], attempts = c[2], sends = c[3], last_sent_at = c[4], channel = c[5], address = c[6],
-        guess_subject = c[7], open = c[8],
-    }
-end
-
-local function verification_reply(one)
-    return {
-        one.vid, one.namespace, one.external_id, one.route, one.key, one.digest, one.lookup, one.sealed,
-        one.channel_description, one.address_description, one.extra, one.max_attempts, one.max_sends, one.on_right,
-        one.created_at, one.expires_at, one.kept_after, one.state, one.attempts, one.sends, one.last_sent_at,
-        one.channel, one.address, one.guess_subject,
-    }
+    local packed = redis.call('GET', verification_key(vid))
+    if not packed then return nil end
+    local v = cmsgpack.unpack(packed)
+    local one = of_facts(v[1])
+    one.number, one.state, one.attempts, one.sends, one.last_sent_at = v[2], v[3], v[4], v[5], v[6]
+    one.channel, one.address, one.guess_subject, one.open = v[7], v[8], v[9], v[10]
+    return one
 end
 
 -- Drops the oldest from an index where they are not live any more: two for each that is added, so it never grows without end.
@@ -69,13 +68,7 @@ local function insert(one)
     local counter = base .. 'n'
     local till = garbage_at(one)
     one.number = redis.call('INCR', counter)
-    local key = verification_key(one.vid)
-    redis.call('HSET', key, 's', cmsgpack.pack({
-        one.number, one.namespace, one.external_id, one.route, one.key, one.digest, one.lookup, one.sealed,
-        one.channel_description, one.address_description, one.extra, one.max_attempts, one.max_sends, one.on_right,
-        one.created_at, one.expires_at, one.kept_after,
-    }), 'c', packed_changes_of(one))
-    keep_until(key, till)
+    redis.call('SET', verification_key(one.vid), verification_reply(one), 'PX', ttl_until(till))
     redis.call('ZADD', live_key(), till, one.vid)
     keep_at_least_until(live_key(), till)
     -- The numbers of two that are kept at once must differ, so the counter outlives them all.
@@ -89,7 +82,6 @@ local function insert(one)
 end
 
 local function remove(one)
-    redis.call('DEL', verification_key(one.vid))
     redis.call('ZREM', live_key(), one.vid)
     if one.external_id then
         local key = id_key(one.namespace, one.external_id)
@@ -98,6 +90,7 @@ local function remove(one)
         redis.call('ZREM', target_key(one.namespace, one.channel, one.address), one.vid)
     end
     if one.lookup then redis.call('ZREM', lookup_key(one.namespace, one.lookup), one.vid) end
+    redis.call('DEL', verification_key(one.vid))
 end
 
 local function newest_first(list)
