@@ -180,11 +180,22 @@ impl Sentinels {
         })
     }
 
-    /// What asks them.
-    pub(super) fn client(&self, certificates: Option<TlsCertificates>) -> Result<SentinelClient, RedisError> {
-        let addresses: Vec<_> = self.infos.iter().map(|info| info.addr().clone()).collect();
-        let uses_tls = addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { .. }));
-        let mut builder = SentinelClientBuilder::new(addresses, &self.service, SentinelServerType::Master)?
+    /// What asks them, one each: an answer is taken from whoever has one, and nobody waits for one that is silent.
+    pub(super) fn clients(
+        &self,
+        certificates: Option<&TlsCertificates>,
+    ) -> Result<Vec<SentinelClient>, RedisError> {
+        self.infos.iter().map(|info| self.client(info.addr(), certificates.cloned())).collect()
+    }
+
+    fn client(
+        &self,
+        address: &ConnectionAddr,
+        certificates: Option<TlsCertificates>,
+    ) -> Result<SentinelClient, RedisError> {
+        let uses_tls = matches!(address, ConnectionAddr::TcpTls { .. });
+        let address = [address.clone()];
+        let mut builder = SentinelClientBuilder::new(address, &self.service, SentinelServerType::Master)?
             .set_client_to_redis_protocol(ProtocolVersion::RESP3);
         // All have the same.
         if let Some(settings) = self.infos.first().map(ConnectionInfo::redis_settings) {

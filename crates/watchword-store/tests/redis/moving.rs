@@ -155,6 +155,25 @@ async fn sentinels_and_their_primary_have_each_their_own_users() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sentinel_that_takes_connections_and_says_nothing_keeps_nobody_waiting() {
+    let (_primary, _replica, sentinel) = watched().await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().map(|address| (silent, address)).unwrap();
+    // The system takes the connections; nobody reads them.
+    for hosts in [
+        format!("{},127.0.0.1:{}", silent.1, sentinel.port),
+        format!("{0},{0},127.0.0.1:{1},{0}", silent.1, sentinel.port),
+    ] {
+        let options =
+            RedisOptions { timeout: std::time::Duration::from_millis(500), ..RedisOptions::default() };
+        let url = format!("redis+sentinel://{hosts}/mymaster");
+        let story = Story::new(Fresh::new(store(&url, options)));
+        story.begin(story.by_id("john-1", "111111")).await;
+        assert_eq!(story.check_ids("john-1", &["111111"]).await, ["approved"], "{hosts}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_primary_that_hangs_is_left_for_the_new_one() {
     let (primary, replica, sentinel) = watched().await;

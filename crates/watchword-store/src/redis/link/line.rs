@@ -10,6 +10,8 @@ use ::redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, PushInfo, PushKind, RedisError,
     ServerErrorKind, Value,
 };
+use futures::FutureExt as _;
+use futures::future::select_ok;
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
@@ -38,8 +40,13 @@ impl Lines {
     }
 
     /// To the server that the sentinels name when a connection is made.
-    pub(super) fn by_sentinels(sentinels: SentinelClient, connections: usize, patience: Duration) -> Self {
-        let way = Arc::new(Way::Sentinels(tokio::sync::Mutex::new(sentinels)));
+    pub(super) fn by_sentinels(
+        sentinels: Vec<SentinelClient>,
+        connections: usize,
+        patience: Duration,
+    ) -> Self {
+        let sentinels = sentinels.into_iter().map(tokio::sync::Mutex::new).collect();
+        let way = Arc::new(Way::Sentinels(sentinels));
         Self::new("the primary".to_owned(), &way, connections, patience)
     }
 
@@ -62,7 +69,18 @@ impl Lines {
 /// How a server is found.
 enum Way {
     Server(Client),
-    Sentinels(tokio::sync::Mutex<SentinelClient>),
+    Sentinels(Vec<tokio::sync::Mutex<SentinelClient>>),
+}
+
+/// The primary that one of them names and that says so itself. All are asked at once: one that hangs must not use up the time
+/// of those that answer.
+async fn primary(sentinels: &[tokio::sync::Mutex<SentinelClient>]) -> Result<Client, RedisError> {
+    let asking = sentinels.iter().map(|sentinel| named_by(sentinel).boxed());
+    select_ok(asking).await.map(|(client, _others)| client)
+}
+
+async fn named_by(sentinel: &tokio::sync::Mutex<SentinelClient>) -> Result<Client, RedisError> {
+    sentinel.lock().await.async_get_client().await
 }
 
 /// One connection, made when it is first needed and anew after it broke.
@@ -132,7 +150,7 @@ impl Line {
             });
         let client = match &*self.way {
             Way::Server(client) => client.clone(),
-            Way::Sentinels(sentinels) => sentinels.lock().await.async_get_client().await?,
+            Way::Sentinels(sentinels) => primary(sentinels).await?,
         };
         let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         Ok(Connected { connection, broken })
