@@ -125,6 +125,12 @@ pub(crate) enum Message<'a> {
     },
     /// The store, or this node, can't take it now.
     Unreachable,
+    /// The store did not say in time what came of it: it may have been done, and counted.
+    InDoubt,
+    /// There is no page of this path.
+    NotFound,
+    /// There is one, and this is not how it is asked for.
+    MethodNotAllowed,
     /// A form that can't be read.
     BadRequest,
 }
@@ -185,14 +191,22 @@ impl Message<'_> {
             Self::Foreign => "foreign",
             Self::PageLimit { .. } => "page_limit",
             Self::Unreachable => "unreachable",
-            Self::BadRequest => "bad_request",
+            Self::InDoubt => "in_doubt",
+            Self::NotFound => "not_found",
+            Self::BadRequest | Self::MethodNotAllowed => "bad_request",
         }
     }
 
     /// Whether trying again, from the page itself, can do better.
     const fn leads_on(&self) -> bool {
         match self {
-            Self::Foreign | Self::Unreachable | Self::BadRequest | Self::PageLimit { .. } => true,
+            Self::Foreign
+            | Self::Unreachable
+            | Self::InDoubt
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::BadRequest
+            | Self::PageLimit { .. } => true,
             Self::Expired | Self::Locked { .. } | Self::ProviderGone | Self::Verified { .. } => false,
         }
     }
@@ -376,6 +390,9 @@ impl MessagePage<'_> {
                 | Message::ProviderGone
                 | Message::Foreign
                 | Message::Unreachable
+                | Message::InDoubt
+                | Message::NotFound
+                | Message::MethodNotAllowed
                 | Message::BadRequest => language.text(&name, &[]),
             };
             text.unwrap_or_default()

@@ -61,6 +61,9 @@ pub(super) fn samples() -> Vec<(Page<'static>, Place<'static>)> {
         Message::Foreign,
         Message::PageLimit { seconds: 7 },
         Message::Unreachable,
+        Message::InDoubt,
+        Message::NotFound,
+        Message::MethodNotAllowed,
         Message::BadRequest,
     ];
     pages.extend(messages.map(|message| Page::Message(MessagePage { message, notice: None })));

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use http::header::ACCEPT_LANGUAGE;
 use watchword_core::guess::GuessRule;
 use watchword_testkit::deadline::within;
 use watchword_testkit::provider::Step;
 
 use crate::harness::page::PAGE;
-use crate::harness::{App, Otp, Wishes, all_runs, settings};
+use crate::harness::{App, Otp, Wishes, all_runs, bare_request, settings};
 
 #[tokio::test]
 async fn the_form_says_what_it_is_for_and_what_is_left() {
@@ -331,10 +333,59 @@ async fn a_page_that_nobody_made_has_expired() {
         }
         app.visit("GET", &format!("{path}/status"), "").await.expect_error(400, "Session expired.");
     }
-    for (method, path, status) in
-        [("GET", "/otp/app", 404), ("GET", "/otp/app/uniqueID/x", 404), ("GET", "/static/x.js", 404)]
-    {
-        app.visit(method, path, "").await.expect_error(status, "Not found.");
+}
+
+#[tokio::test]
+async fn where_people_look_they_are_answered_with_a_page() {
+    let app = App::new();
+    app.put("uniqueID", "").await;
+    let trailing = format!("{PAGE}/");
+    let below = format!("{PAGE}/x");
+    for (path, leads_to) in [
+        ("/otp/", None),
+        ("/otp/app", None),
+        ("/otp/app/", None),
+        ("/otp/nobody/uniqueID/x", None),
+        ("/otp/%ff/%ff/x", None),
+        (trailing.as_str(), Some(PAGE)),
+        (below.as_str(), Some(PAGE)),
+    ] {
+        for method in ["GET", "POST", "BREW"] {
+            let page = app.visit(method, path, "").await;
+            page.expect_page(404);
+            assert!(page.body.contains("<h1>No such page</h1>"), "{method} {path}: {}", page.body);
+            let link = leads_to.map(|to| format!("<a href=\"{to}\">Open the page</a>"));
+            assert_eq!(page.body.contains("Open the page"), link.is_some(), "{path}");
+            assert!(link.is_none_or(|link| page.body.contains(&link)), "{path}: {}", page.body);
+        }
     }
-    app.visit("PUT", PAGE, "").await.expect_error(405, "Method not allowed.");
+    let (address, status) = (format!("{PAGE}/address"), format!("{PAGE}/status"));
+    for (path, allow) in
+        [(PAGE, "GET,HEAD,POST"), (address.as_str(), "GET,HEAD,POST"), (status.as_str(), "GET,HEAD")]
+    {
+        let page = app.visit("PUT", path, "").await;
+        page.expect_page(405);
+        assert_eq!(page.header("allow"), allow, "{path}");
+        assert!(page.body.contains("<h1>Something went wrong</h1>"), "{}", page.body);
+    }
+    for path in ["/otp", "/static/x.js"] {
+        app.visit("GET", path, "").await.expect_error(404, "Not found.");
+    }
+    let outcomes: Vec<_> = app.answered.all().into_iter().map(|(_, call, outcome)| (call, outcome)).collect();
+    assert!(outcomes.contains(&("not_found", "not_found")), "{outcomes:?}");
+    assert!(outcomes.contains(&("method_not_allowed", "method_not_allowed")), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_too_short_to_show_a_part_of_is_not_spoken_of() {
+    let app = App::new();
+    app.call("PUT", "/api/otp/uniqueID", "provider=hook&to=bob").await;
+    app.look().await.expect_form(&["<p id=\"description\">Enter the code that you were given.</p>"]);
+    for (language, says) in [("ru", "Введите код, который вам сообщили."), ("hi", "आपको दिया गया कोड डालें।")]
+    {
+        let request =
+            bare_request("GET", PAGE).header(ACCEPT_LANGUAGE, language).body(Body::empty()).unwrap();
+        let page = app.send(request).await;
+        assert!(page.body.contains(says), "{}", page.body);
+    }
 }

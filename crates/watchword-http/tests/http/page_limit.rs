@@ -42,8 +42,8 @@ async fn more_pages_than_the_limit_are_refused_with_a_page_until_the_minute_is_o
             assert_eq!(status(&look(&mut client, &path, "").await), 200, "{path}");
         }
     }
-    for path in [PAGE.to_owned(), format!("{PAGE}/address"), "/otp/nobody/uniqueID".to_owned()] {
-        let reply = look(&mut client, &path, "").await;
+    for path in [PAGE, "/otp/app/uniqueID/address", "/otp/nobody/uniqueID", "/otp/app/uniqueID/"] {
+        let reply = look(&mut client, path, "").await;
         assert!(reply.starts_with("HTTP/1.1 429 "), "{reply}");
         assert!(
             reply.contains("retry-after: 30\r\n") && reply.contains("<h1>Too many requests</h1>"),

@@ -35,7 +35,7 @@ pub use settings::{Access, OtpgatewaySettings, PageSettings, ProviderProfile};
 
 use crate::front::{Call, Front};
 use auth::Callers;
-use page::{PageCall, Site};
+use page::{Absent, PageCall, Site};
 
 /// The dialect's name in metrics and logs.
 pub const NAME: &str = "otpgateway";
@@ -86,7 +86,18 @@ impl Operation {
             Self::MethodNotAllowed => "method_not_allowed",
         }
     }
+
+    fn absent(self) -> Option<Absent> {
+        match self {
+            Self::NotFound => Some(Absent::Path),
+            Self::MethodNotAllowed => Some(Absent::Method),
+            _ => None,
+        }
+    }
 }
+
+/// Below this people look, and are answered with pages.
+const PAGES: &str = "/otp/";
 
 /// The dialect's calls, ready to be served. `settings` are taken as they are: whoever makes them has checked them.
 pub fn router(engine: Engine, settings: Arc<OtpgatewaySettings>, front: Front) -> Router {
@@ -162,7 +173,9 @@ impl Api {
     }
 
     async fn answer(&self, operation: Operation, request: Request) -> Response {
-        let broken = if matches!(operation, Operation::Page(_)) { page::broken } else { error::broken };
+        let absent = operation.absent().filter(|_| request.uri().path().starts_with(PAGES));
+        let for_people = absent.is_some() || matches!(operation, Operation::Page(_));
+        let broken = if for_people { page::broken } else { error::broken };
         let call = Call { dialect: NAME, name: operation.name(), broken };
         let (entry, mut exchange) = self.front.enter(call, self.settings.server_timeout, &request);
         // In one place from here on: what passes it along moves a pointer, not kilobytes.
@@ -170,6 +183,9 @@ impl Api {
             if let Operation::Page(call) = operation {
                 // On its own, so that the API's calls don't carry the room for it.
                 return Box::pin(self.page(call, &mut exchange, request)).await;
+            }
+            if let Some(absent) = absent {
+                return self.no_page(absent, &exchange, request);
             }
             match self.perform(operation, &mut exchange, request).await {
                 Ok(answer) => answer,

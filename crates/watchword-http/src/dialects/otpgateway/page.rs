@@ -18,6 +18,7 @@ use watchword_core::delivery::DeliveryMode;
 use watchword_core::engine::{AddressRequest, CheckBy, CheckRequest, ResendRequest, Sent, Words};
 use watchword_core::error::Error;
 use watchword_core::passcode::Passcode;
+use watchword_core::ports::StoreError;
 use watchword_core::time::seconds_rounded_up;
 use watchword_core::verification::{OnRight, State, Verification};
 
@@ -64,6 +65,15 @@ impl PageCall {
     }
 }
 
+/// What is not there where a person looked for a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// The path.
+    Path,
+    /// The method.
+    Method,
+}
+
 /// What is the same for all pages of this server.
 pub(super) struct Site {
     /// The path that all our paths begin with, where people reach this server below one.
@@ -99,9 +109,30 @@ impl Api {
         let visit = Visit::new(self, &parts);
         let view = match self.settle(call, &visit, exchange, &parts, body).await {
             Ok(view) => view,
+            Err(error @ Error::Store(StoreError::OutcomeUnknown(_))) if call.submits() => {
+                View::in_doubt(error)
+            }
             Err(error) => View::refused(error, exchange.now()),
         };
         self.page_answer(&visit, view, exchange.now())
+    }
+
+    /// The answer to a path below `/otp/` that is no page, or to a method that a page does not have.
+    pub(super) fn no_page(&self, absent: Absent, exchange: &Exchange<'_>, request: Request) -> Answer {
+        let (parts, _) = request.into_parts();
+        let visit = Visit::new(self, &parts);
+        let view = self.limited(exchange, &parts).unwrap_or_else(|| match absent {
+            Absent::Path => View::new("not_found", Said::Message(Message::NotFound)),
+            Absent::Method => View::new("method_not_allowed", Said::Message(Message::MethodNotAllowed)),
+        });
+        self.page_answer(&visit, view, exchange.now())
+    }
+
+    /// What a client is shown that asked for too many pages.
+    fn limited(&self, exchange: &Exchange<'_>, parts: &Parts) -> Option<View> {
+        let wait = exchange.take_turn(parts, self.settings.pages.requests_per_minute).err()?;
+        let seconds = seconds_rounded_up(wait);
+        Some(View::new("page_limit", Said::Message(Message::PageLimit { seconds })))
     }
 
     /// Does what the call asks for.
@@ -113,9 +144,8 @@ impl Api {
         parts: &Parts,
         body: Body,
     ) -> Result<View, Error> {
-        if let Err(wait) = exchange.take_turn(parts, self.settings.pages.requests_per_minute) {
-            let seconds = seconds_rounded_up(wait);
-            return Ok(View::new("page_limit", Said::Message(Message::PageLimit { seconds })));
+        if let Some(limited) = self.limited(exchange, parts) {
+            return Ok(limited);
         }
         if call.submits() && !same_site::is_ours(&parts.headers, self.site.origin.as_ref()) {
             return Ok(View::new("foreign", Said::Message(Message::Foreign)));

@@ -71,6 +71,11 @@ impl View {
         Self::new(outcome, Said::Message(Message::BadRequest))
     }
 
+    /// What a form asked for, of which nobody knows whether it was done.
+    pub(super) fn in_doubt(error: Error) -> Self {
+        Self { said: Said::Message(Message::InDoubt), outcome: error.code(), cause: Some(error) }
+    }
+
     /// What a person is told of each error of the domain.
     pub(super) fn refused(error: Error, now: Timestamp) -> Self {
         let locked = |until| Said::Message(Message::Locked { seconds: seconds_rounded_up(now.until(until)) });
@@ -164,7 +169,8 @@ impl Api {
         now: Timestamp,
     ) -> Response {
         let passcode = passcode.map_or("", Passcode::expose);
-        let to = found.target.as_ref().map(|target| target.address.masked());
+        // Of a short address the mask leaves nothing to say.
+        let to = found.target.as_ref().map(|target| target.address.masked()).filter(|to| to != "…");
         let can_resend = found.limits.max_sends.is_none_or(|max| found.sends < max);
         let free_at = found.last_sent_at.map(|last| last.after(self.settings.pages.resend_cool_down));
         let resend_in = seconds_rounded_up(free_at.map_or(Duration::ZERO, |free_at| now.until(free_at)));
@@ -231,7 +237,9 @@ fn status(page: &Page<'_>) -> (StatusCode, Option<u64>) {
     let Page::Message(page) = page else { return (StatusCode::OK, None) };
     match page.message {
         Message::PageLimit { seconds } => (StatusCode::TOO_MANY_REQUESTS, Some(seconds)),
-        Message::Unreachable => (StatusCode::SERVICE_UNAVAILABLE, Some(RETRY_SOON)),
+        Message::Unreachable | Message::InDoubt => (StatusCode::SERVICE_UNAVAILABLE, Some(RETRY_SOON)),
+        Message::NotFound => (StatusCode::NOT_FOUND, None),
+        Message::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, None),
         Message::Expired
         | Message::Locked { .. }
         | Message::ProviderGone
