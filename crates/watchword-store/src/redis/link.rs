@@ -44,7 +44,7 @@ impl Link {
         let servers = match &url.place {
             Place::One(info) => Servers::One(Lines::to_server(&trusting(info)?, connections, patience)?),
             Place::Sentinels(sentinels) => {
-                let sentinels = sentinels.client(certificates)?;
+                let sentinels = sentinels.clients(certificates.as_ref())?;
                 Servers::One(Lines::by_sentinels(sentinels, connections, patience))
             }
             Place::Cluster(nodes) => {
