@@ -11,6 +11,7 @@ mod egov;
 mod environment;
 mod file;
 mod import;
+mod keys;
 mod layers;
 mod messages;
 mod otpgateway;
@@ -45,7 +46,7 @@ use watchword_http::pages::FrameAncestor;
 
 use watchword_http::server::Certificate;
 
-use crate::keys::{KeySource, MasterKeys};
+use crate::keys::KeySource;
 use layers::Layers;
 use problem::dotted;
 use read::Place;
@@ -242,7 +243,7 @@ fn check(mut layers: Layers, registry: &Registry) -> Result<Config, ConfigError>
     perfumer_access(&sections, root, found);
     warnings.extend(unserved_channels(sections.server.dialect, &routes));
     publish_key(&sections.store, &layers, &mut warnings, found);
-    let keys = key_source(&sections, &layers, &mut warnings, found);
+    let keys = keys::source(&sections, &layers, &mut warnings, found);
     let (Some(keys), true) = (keys, problems.is_empty()) else {
         layers.problems = problems;
         return Err(layers.error());
@@ -391,17 +392,18 @@ fn routes(
 
 /// What an operator should know about channels that nothing carries, where the dialect has channels of fixed names.
 fn unserved_channels(dialect: Dialect, routes: &BTreeMap<RouteName, Vec<ProviderId>>) -> Option<String> {
-    let channels: &[&str] = match dialect {
-        Dialect::Otpgateway => &[],
-        Dialect::Perfumer => &["sms", "call", "email", "telegram"],
-        Dialect::Egov => &["sms", "email"],
+    let (channels, then): (&[&str], _) = match dialect {
+        Dialect::Otpgateway => return None,
+        Dialect::Perfumer => (&["sms", "call", "email", "telegram"], "what is sent there is refused"),
+        // Mail is beside the SMS there, and nobody is refused for it.
+        Dialect::Egov => (&["sms", "email"], "none is sent"),
     };
     let is_carried = |name: &str| routes.keys().any(|route| route.as_str() == name);
     let names: Vec<&str> = channels.iter().copied().filter(|name| !is_carried(name)).collect();
     let (last, others) = names.split_last()?;
     let named =
         if others.is_empty() { (*last).to_owned() } else { format!("{} or {last}", others.join(", ")) };
-    Some(format!("no route and no provider is named {named}: what is sent there is refused"))
+    Some(format!("no route and no provider is named {named}: {then}"))
 }
 
 /// BasicAuth takes both or neither, and a user name without a colon (RFC 7617, section 2).
@@ -440,67 +442,4 @@ fn publish_key(store: &Store, layers: &Layers, warnings: &mut Vec<String>, probl
     } else {
         problems.push(problem("only a store in Redis publishes: leave it out, or set store.url to one"));
     }
-}
-
-fn key_source(
-    sections: &Sections,
-    layers: &Layers,
-    warnings: &mut Vec<String>,
-    problems: &mut Vec<Problem>,
-) -> Option<KeySource> {
-    let Some(given) = layers.environment.key.as_deref() else {
-        return match (sections.keys.file.as_deref(), &sections.store.url) {
-            (Some(file), _) => Some(KeySource::File(absolute(file))),
-            (None, StoreUrl::Sqlite(store)) => Some(KeySource::File(key_file_of(store))),
-            (None, StoreUrl::Redis(_) | StoreUrl::Postgres(_)) => match original_secrets(sections, layers) {
-                Some((secrets, named)) => {
-                    warnings.push(format!(
-                        "WATCHWORD_KEY is not set, so the store keeps a data key under {named}: set one, made with \
-                         `openssl rand -hex 32`, on every node"
-                    ));
-                    Some(KeySource::Wrapped(secrets))
-                }
-                None => {
-                    let text = "a shared store needs the same keys on every node: set WATCHWORD_KEY, made with \
-                                `openssl rand -hex 32`, or keys.file";
-                    problems.push(Problem::new(Origin::BuiltIn, "keys".to_owned(), text.to_owned()));
-                    None
-                }
-            },
-        };
-    };
-    if sections.keys.file.is_some() {
-        warnings.push("WATCHWORD_KEY is set, so the file that keys.file names is not read".to_owned());
-    }
-    match MasterKeys::parse(given) {
-        Ok(keys) => Some(KeySource::Environment(keys)),
-        Err(error) => {
-            let origin = Origin::Environment("WATCHWORD_KEY".into());
-            problems.push(Problem::new(origin, String::new(), error.to_string()));
-            None
-        }
-    }
-}
-
-/// The original's own secrets, under which a shared store may keep a data key, and what they are called there.
-fn original_secrets(sections: &Sections, layers: &Layers) -> Option<(Vec<Secret>, &'static str)> {
-    match layers.original? {
-        Original::Otpgateway => {
-            let secrets = sections.namespaces.values().map(|namespace| namespace.secret.clone());
-            Some((secrets.collect(), "the secrets in [auth]"))
-        }
-        Original::Perfumer => {
-            let password = layers.secret.clone()?;
-            Some((vec![password], "PG_PASSWORD"))
-        }
-        Original::Egov => {
-            let password = layers.secret.clone()?;
-            Some((vec![password], "spring.datasource.password"))
-        }
-    }
-}
-
-/// Next to the store: `watchword.db` has `watchword.key`.
-fn key_file_of(store: &Path) -> PathBuf {
-    store.with_extension("key")
 }
