@@ -31,20 +31,20 @@ macro_rules! scripts {
 }
 
 scripts! {
-    START = "verifications.lua" "outbox.lua" "throttling.lua" "start.lua";
-    RESEND = "verifications.lua" "outbox.lua" "throttling.lua" "announcing.lua" "resend.lua";
-    SET_ADDRESS = "verifications.lua" "outbox.lua" "throttling.lua" "set_address.lua";
-    ENQUEUE = "verifications.lua" "outbox.lua" "enqueue.lua";
-    CHECK = "verifications.lua" "outbox.lua" "counts.lua" "announcing.lua" "check.lua";
+    START = "verifications.lua" "outbox.lua" "canceling.lua" "sending.lua" "holders.lua" "throttling.lua" "start.lua";
+    RESEND = "verifications.lua" "outbox.lua" "canceling.lua" "sending.lua" "throttling.lua" "announcing.lua" "resend.lua";
+    SET_ADDRESS = "verifications.lua" "outbox.lua" "canceling.lua" "sending.lua" "throttling.lua" "set_address.lua";
+    ENQUEUE = "verifications.lua" "outbox.lua" "canceling.lua" "sending.lua" "enqueue.lua";
+    CHECK = "verifications.lua" "outbox.lua" "canceling.lua" "counts.lua" "announcing.lua" "check.lua";
     GET = "verifications.lua" "get.lua";
     FIND = "verifications.lua" "find.lua";
-    CANCEL = "verifications.lua" "outbox.lua" "cancel.lua";
-    DELETE_IF_APPROVED = "verifications.lua" "outbox.lua" "delete_if_approved.lua";
-    NEWEST_TARGET = "verifications.lua" "counts.lua" "newest_target.lua";
+    CANCEL = "verifications.lua" "outbox.lua" "canceling.lua" "cancel.lua";
+    DELETE_IF_APPROVED = "verifications.lua" "outbox.lua" "canceling.lua" "delete_if_approved.lua";
+    NEWEST_TARGET = "verifications.lua" "holders.lua" "counts.lua" "newest_target.lua";
     NEWEST_PASSCODE = "verifications.lua" "newest_passcode.lua";
     PUT_RULES = "throttling.lua" "put_rules.lua";
     GET_RULES = "throttling.lua" "get_rules.lua";
-    CLAIM = "verifications.lua" "outbox.lua" "claim.lua";
+    CLAIM = "verifications.lua" "outbox.lua" "canceling.lua" "sending.lua" "claim.lua";
     EXTEND = "outbox.lua" "extend.lua";
     SETTLE = "outbox.lua" "settle.lua";
     RECEIPT = "outbox.lua" "receipt.lua";

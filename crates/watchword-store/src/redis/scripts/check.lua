@@ -24,7 +24,7 @@ for _, guess in ipairs(guesses) do
         end
     end
 end
-newest_first(live)
+table.sort(live, function(one, other) return one.number > other.number end)
 if #live == 0 then return { 'gone' } end
 local subject = live[1].guess_subject
 local count = load_count(namespace, subject)

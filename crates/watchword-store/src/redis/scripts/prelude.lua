@@ -11,6 +11,7 @@ local IP, TARGET = 0, 1
 
 -- Keys outlive what is in them by this much: their TTL only collects garbage, what has ended is told by comparing times.
 local MARGIN = 60 * 1000
+local SLACK = 60 * 1000
 local DAY = 24 * 60 * 60 * 1000
 local FAR_FUTURE = 2 ^ 53 - 1
 local MOST = 2 ^ 32 - 1
@@ -53,8 +54,8 @@ local function ttl_until(time)
     return math.max(time - now, 0) + MARGIN
 end
 
--- Never shorter than it was.
+-- For what many share: never shorter than it was, and so much longer that those who come next need not write it again.
 local function keep_at_least_until(key, time)
     local ttl = ttl_until(time)
-    if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
+    if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl + SLACK) end
 end

@@ -6,7 +6,7 @@ for _, partition in ipairs(KEYS) do
     base = partition
     local id = redis.call('GET', message_key(provider, message_id))
     local delivery = id and load_delivery(id)
-    if delivery and not is_open(delivery) then
+    if delivery and delivery.state ~= DUE and delivery.state ~= CLAIMED then
         delivery.attempts[#delivery.attempts + 1] = told
         redis.call('SET', delivery_key(id), delivery_reply(delivery), 'KEEPTTL')
         return 1

@@ -2,6 +2,38 @@
 
 local REPLACE, REUSE, ADD, REFUSE = 0, 1, 2, 3
 
+-- Drops the oldest from an index where they are not live any more: two for each that is added, so it never grows without end.
+local function prune(key)
+    for _, vid in ipairs(redis.call('ZRANGE', key, 0, 1)) do
+        local one = load(vid)
+        if not one or not is_live(one) then redis.call('ZREM', key, vid) end
+    end
+end
+
+local function index(key, one)
+    prune(key)
+    redis.call('ZADD', key, one.number, one.vid)
+    keep_at_least_until(key, garbage_at(one))
+end
+
+-- Adds a new one; it is the newest from then on.
+local function insert(one)
+    local counter = base .. 'n'
+    local till = garbage_at(one)
+    one.number = redis.call('INCR', counter)
+    redis.call('SET', verification_key(one.vid), verification_reply(one), 'PX', ttl_until(till))
+    redis.call('ZADD', live_key(), till, one.vid)
+    keep_at_least_until(live_key(), till)
+    -- The numbers of two that are kept at once must differ, so the counter outlives them all.
+    keep_at_least_until(counter, till)
+    if one.external_id then
+        redis.call('SET', id_key(one.namespace, one.external_id), one.vid, 'PX', ttl_until(till))
+    elseif one.channel then
+        index(target_key(one.namespace, one.channel, one.address), one)
+    end
+    if one.lookup then index(lookup_key(one.namespace, one.lookup), one) end
+end
+
 local namespace, external_id, channel, address = take(), take(), take(), take()
 local guess_subject, on_live, unique_in, max_attempts, max_sends = take(), take(), take(), take(), take()
 local throttle = take_throttle()

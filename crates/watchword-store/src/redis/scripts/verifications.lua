@@ -49,53 +49,20 @@ local function load(vid)
     return one
 end
 
--- Drops the oldest from an index where they are not live any more: two for each that is added, so it never grows without end.
-local function prune(key)
-    for _, vid in ipairs(redis.call('ZRANGE', key, 0, 1)) do
-        local one = load(vid)
-        if not one or not is_live(one) then redis.call('ZREM', key, vid) end
-    end
-end
-
-local function index(key, one)
-    prune(key)
-    redis.call('ZADD', key, one.number, one.vid)
-    keep_at_least_until(key, garbage_at(one))
-end
-
--- Adds a new one; it is the newest from then on.
-local function insert(one)
-    local counter = base .. 'n'
-    local till = garbage_at(one)
-    one.number = redis.call('INCR', counter)
-    redis.call('SET', verification_key(one.vid), verification_reply(one), 'PX', ttl_until(till))
-    redis.call('ZADD', live_key(), till, one.vid)
-    keep_at_least_until(live_key(), till)
-    -- The numbers of two that are kept at once must differ, so the counter outlives them all.
-    keep_at_least_until(counter, till)
-    if one.external_id then
-        redis.call('SET', id_key(one.namespace, one.external_id), one.vid, 'PX', ttl_until(till))
-    elseif one.channel then
-        index(target_key(one.namespace, one.channel, one.address), one)
-    end
-    if one.lookup then index(lookup_key(one.namespace, one.lookup), one) end
-end
-
 local function remove(one)
+    local key = verification_key(one.vid)
     redis.call('ZREM', live_key(), one.vid)
-    if one.external_id then
-        local key = id_key(one.namespace, one.external_id)
-        if redis.call('GET', key) == one.vid then redis.call('DEL', key) end
-    elseif one.channel then
+    if one.lookup then redis.call('ZREM', lookup_key(one.namespace, one.lookup), one.vid) end
+    local id = one.external_id and id_key(one.namespace, one.external_id)
+    -- Another may have the name by now.
+    if id and redis.call('GET', id) == one.vid then
+        redis.call('DEL', key, id)
+        return
+    end
+    redis.call('DEL', key)
+    if one.channel and not id then
         redis.call('ZREM', target_key(one.namespace, one.channel, one.address), one.vid)
     end
-    if one.lookup then redis.call('ZREM', lookup_key(one.namespace, one.lookup), one.vid) end
-    redis.call('DEL', verification_key(one.vid))
-end
-
-local function newest_first(list)
-    table.sort(list, function(one, other) return one.number > other.number end)
-    return list
 end
 
 local function take_selector()
@@ -128,18 +95,4 @@ local function newest_live(namespace, selector)
         if is_live(one) then return one end
     end
     return nil
-end
-
--- The newest live one of a channel with one of these look-up digests.
-local function newest_holder(namespace, channel, digests)
-    local newest
-    for _, digest in ipairs(digests) do
-        for _, vid in ipairs(redis.call('ZREVRANGE', lookup_key(namespace, digest), 0, -1)) do
-            local one = load(vid)
-            if one and is_live(one) and one.channel == channel and (not newest or one.number > newest.number) then
-                newest = one
-            end
-        end
-    end
-    return newest
 end
