@@ -200,7 +200,7 @@ pub(super) fn run(options: Options) -> Result<Ended, CommandError> {
         Action::Poll(PollOptions { bot: BotOptions { provider, sources } }) => {
             let site = Site::read(sources)?;
             let bot = bot(&site, provider.as_ref())?;
-            return poll::run(site, bot);
+            return poll::run(&site, bot);
         }
     }
     Ok(Ended::Drained)

@@ -23,10 +23,10 @@ use crate::wiring::{perfumer_settings, sending_engine};
 /// How long the Bot API may take to hear, at the end, what was answered.
 const CONFIRMING: Duration = Duration::from_secs(3);
 
-pub(super) fn run(site: Site, bot: Bot) -> Result<Ended, CommandError> {
+pub(super) fn run(site: &Site, bot: Bot) -> Result<Ended, CommandError> {
     let runtime = server_runtime()?;
     let traces = telemetry::start(&site.config.log, &site.config.telemetry);
-    let ended = block_on(runtime, answer_all(&site, bot));
+    let ended = block_on(runtime, answer_all(site, bot));
     traces.shutdown();
     ended
 }
