@@ -78,7 +78,7 @@ impl Default for PostgresOptions {
     }
 }
 
-/// Why a PostgreSQL store can't be used at all. The text shows neither user nor password.
+/// Why a PostgreSQL store can't be used at all. The text shows no password; what the server says of a refused login may name the user.
 #[derive(Debug, Error)]
 #[error("the store {url} can't be used: {reason}")]
 pub struct PostgresOpenError {

@@ -12,7 +12,7 @@ use watchword_delivery::registry::Registry;
 use super::sources::{Original, SourceOptions};
 use super::{CommandError, EXIT_CONFIGURATION, environment, say};
 use crate::clock::SystemClock;
-use crate::config::{self, Config, REFERENCE};
+use crate::config::{self, Config, Dialect, REFERENCE};
 
 /// Look at the configuration without starting a server.
 #[derive(Debug, Args)]
@@ -103,12 +103,17 @@ fn summary(config: &Config) -> String {
         .filter(|name| !providers.keys().any(|id| id.as_str() == *name))
         .collect();
     let routes = if routes.is_empty() { String::new() } else { format!(", routes {}", routes.join(", ")) };
+    let callers = match server.dialect {
+        Dialect::Otpgateway if namespaces.len() == 1 => "1 namespace".to_owned(),
+        Dialect::Otpgateway => format!("{} namespaces", namespaces.len()),
+        // Their callers have no names.
+        Dialect::Perfumer => "Perfumer OTP's API".to_owned(),
+        Dialect::Egov => "the APIs of user-otp and egov-otp".to_owned(),
+    };
     format!(
-        "good: listens on {}, store {}, {} namespace{}, providers {}{routes}",
+        "good: listens on {}, store {}, {callers}, providers {}{routes}",
         server.listen.0,
         store.url,
-        namespaces.len(),
-        if namespaces.len() == 1 { "" } else { "s" },
         of_kinds.join(", "),
     )
 }

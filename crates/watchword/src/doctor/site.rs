@@ -11,12 +11,16 @@ use watchword_core::time::Timestamp;
 
 use super::clock::TOLERANCE;
 use super::{Finding, PATIENCE, State};
-use crate::config::Config;
+use crate::config::{Config, Dialect};
 
 const SUBJECT: &str = "server.root_url";
 
 pub(super) async fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> {
     let Some(url) = &config.server.root_url else {
+        if config.server.dialect != Dialect::Otpgateway {
+            // The others send no links.
+            return Vec::new();
+        }
         let detail = "not set: links in messages point to the address that the server listens on";
         return vec![Finding::new(SUBJECT, State::Warning, detail)];
     };
