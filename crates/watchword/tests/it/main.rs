@@ -13,6 +13,8 @@ mod events;
 mod failures;
 mod inbox;
 mod init;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod keys;
 mod otpgateway_keys;
 mod perfumer_examples;
