@@ -2,27 +2,31 @@
 //!
 //! A store remembers which keys its rows may be under. One whose keys are all missing is not touched: everything in it would
 //! look like a wrong passcode, and a new key made in silence would hide that.
+//!
+//! A server that has none keeps a data key in the store, under secrets that it has anyway. One that is given a key later has the
+//! data key last in its ring, until an operator ends it.
 
+mod file;
 pub mod rotation;
+mod source;
 mod wrapped;
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use thiserror::Error;
+use watchword_core::key_slot::KeySlot;
 use watchword_core::keyring::{KEY_BYTES, KeyId, Keyring, KeyringError};
 use watchword_core::ports::{Random, Store, StoreError};
-use watchword_delivery::settings::Secret;
 use zeroize::Zeroizing;
 
-/// A key file larger than this holds something else.
-const MOST_FILE_BYTES: u64 = 64 * 1_024;
+pub use source::{KeyPlace, KeySource};
+use wrapped::DataKey;
 
 /// Both alphabets are told apart by their own characters; padding may be there.
 const BASE64: [GeneralPurpose; 2] = [
@@ -73,6 +77,14 @@ impl MasterKeys {
         self.ring().expect("keys that were checked")
     }
 
+    /// These, and the data key last.
+    fn and(mut self, data_key: &DataKey) -> Self {
+        if !self.ids().contains(&data_key.id()) {
+            self.0.push(data_key.key.clone());
+        }
+        self
+    }
+
     /// Their fingerprints, in their order.
     pub fn ids(&self) -> Vec<KeyId> {
         self.checked_ring().ids().collect()
@@ -82,39 +94,6 @@ impl MasterKeys {
 impl fmt::Debug for MasterKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MasterKeys({})", self.0.len())
-    }
-}
-
-/// Where the keys come from.
-#[derive(Clone, Debug)]
-pub enum KeySource {
-    /// `WATCHWORD_KEY`.
-    Environment(MasterKeys),
-    /// A file, made at the first start.
-    File(PathBuf),
-    /// The store, under secrets that its servers have anyway: for those that have no key of their own.
-    Wrapped(Vec<Secret>),
-}
-
-impl KeySource {
-    /// Whether both say where keys come from alike; which keys those are is another question.
-    pub fn is_same_place(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::File(one), Self::File(other)) => one == other,
-            (Self::Environment(one), Self::Environment(other)) => one.ids() == other.ids(),
-            (Self::Wrapped(_), Self::Wrapped(_)) => true,
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Display for KeySource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Environment(_) => f.write_str("WATCHWORD_KEY"),
-            Self::File(path) => write!(f, "the key file {}", path.display()),
-            Self::Wrapped(_) => f.write_str("the data key in the store"),
-        }
     }
 }
 
@@ -203,9 +182,18 @@ pub enum KeyError {
          WATCHWORD_KEY and start with another store"
     )]
     NoSlotOpens,
-    /// The store has no data key.
-    #[error("the store has no data key yet: start the server once")]
-    NoDataKey,
+    /// The store has a data key, and no secrets are given that could open it.
+    #[error(
+        "this store was used under --as without a key, and keeps a data key of its own: go on under --as with WATCHWORD_KEY set, \
+         until `watchword keys rotate --drop` may end that one"
+    )]
+    KeepsDataKey,
+    /// Nobody made one.
+    #[error("there is no key yet: start the server once")]
+    NoKeyYet,
+    /// Work on them was broken off.
+    #[error("the store's data key could not be opened in a way that is a mistake in Watchword; see the log")]
+    Broken,
     /// The store can't say or learn which keys it has.
     #[error("the keys can't be compared with the store's: {0}")]
     Store(#[from] StoreError),
@@ -225,25 +213,35 @@ impl fmt::Display for KeyList {
     }
 }
 
-/// The keyring for this store. A key file is made where the store knows no key yet; the keys are registered there.
+/// The keyring for this store. A key file or a data key is made where the store knows no key yet; the keys are registered there.
 ///
 /// # Errors
 /// See [`KeyError`]. The store is unchanged then.
 pub async fn open(source: &KeySource, store: &dyn Store, random: &dyn Random) -> Result<Keyring, KeyError> {
-    let known = store.keys().await?;
-    let keys = match source {
-        KeySource::Environment(keys) => keys.clone(),
-        KeySource::File(path) => from_file(path, &known, random)?,
-        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, &known, Some(random)).await?,
-    };
-    let ring = keys.checked_ring();
-    let ours: Vec<KeyId> = ring.ids().collect();
-    belong(source, &ours, &known)?;
-    let new: Vec<KeyId> = ours.into_iter().filter(|key| !known.contains(key)).collect();
+    let found = Found::look(source, store, Some(random)).await?;
+    let keys = found.keys.ok_or(KeyError::NoKeyYet)?;
+    match (&found.data_key, &source.place) {
+        (Some(data_key), place) => {
+            data_key.add_missing(store, random).await?;
+            if !matches!(place, KeyPlace::Store) {
+                let id = data_key.id();
+                tracing::warn!(
+                    "the store still keeps the data key {id}, which the secrets of this configuration open: once nothing needs \
+                     it, end it with `watchword keys rotate --drop {id}`"
+                );
+            }
+        }
+        (None, _) if found.is_shut => tracing::warn!(
+            "the store keeps a data key that no secret of this configuration opens, so what is under it can't be read: end it \
+             with `watchword keys prune`"
+        ),
+        (None, _) => {}
+    }
+    let new: Vec<KeyId> = keys.ids().into_iter().filter(|key| !found.known.contains(key)).collect();
     if !new.is_empty() {
         store.register_keys(new).await?;
     }
-    Ok(ring)
+    Ok(keys.checked_ring())
 }
 
 /// The keyring for this store, for work beside its server: no key is made, none is registered.
@@ -251,23 +249,49 @@ pub async fn open(source: &KeySource, store: &dyn Store, random: &dyn Random) ->
 /// # Errors
 /// What [`open`] would fail with, and where no key was ever made.
 pub async fn open_existing(source: &KeySource, store: &dyn Store) -> Result<Keyring, KeyError> {
-    let known = store.keys().await?;
-    let keys = match source {
-        KeySource::Environment(keys) => keys.clone(),
-        KeySource::File(path) => existing(path, &known)?,
-        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, &known, None).await?,
-    };
-    belong(source, &keys.ids(), &known)?;
+    let keys = Found::look(source, store, None).await?.keys.ok_or(KeyError::NoKeyYet)?;
     Ok(keys.checked_ring())
 }
 
+/// Lets the secrets that `next` has beyond `held` open the store's data key, where it keeps one: before a server takes them up, so
+/// that the next start can open it with them.
+///
+/// # Errors
+/// No secret of either opens it and the server has no other key, or the store fails. Nothing changed.
+pub async fn admit(
+    held: &KeySource,
+    next: &KeySource,
+    store: &dyn Store,
+    random: &dyn Random,
+) -> Result<(), KeyError> {
+    let new = next.secrets_beyond(held);
+    if new.is_empty() {
+        return Ok(());
+    }
+    let slots = store.key_slots().await?;
+    if slots.is_empty() {
+        return Ok(());
+    }
+    match wrapped::open(&new, &held.secrets, slots).await? {
+        Some(data_key) => data_key.add_missing(store, random).await,
+        None if matches!(held.place, KeyPlace::Store) => Err(KeyError::NoSlotOpens),
+        None => Ok(()),
+    }
+}
+
 /// The keys that there are, and those that a store has rows under.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Survey {
     /// Ours; the first one seals. None: the first start makes one.
     pub ours: Vec<KeyId>,
     /// Those that the store knows.
     pub known: Vec<KeyId>,
+    /// The one of ours that the store keeps.
+    pub data_key: Option<KeyId>,
+    /// What the data key is wrapped in.
+    pub slots: Vec<KeySlot>,
+    /// Those of them that no secret of ours opens.
+    pub unopened: Vec<KeySlot>,
 }
 
 /// Looks at the keys for this store. It makes and registers none.
@@ -275,75 +299,83 @@ pub struct Survey {
 /// # Errors
 /// What [`open`] would fail with.
 pub async fn survey(source: &KeySource, store: &dyn Store) -> Result<Survey, KeyError> {
-    let known = store.keys().await?;
-    let keys = match source {
-        KeySource::Environment(keys) => keys.clone(),
-        KeySource::File(path) if known.is_empty() && !path.exists() => {
-            return Ok(Survey { ours: Vec::new(), known });
-        }
-        KeySource::File(path) => existing(path, &known)?,
-        KeySource::Wrapped(_) if known.is_empty() && store.key_slots().await?.is_empty() => {
-            return Ok(Survey { ours: Vec::new(), known });
-        }
-        KeySource::Wrapped(secrets) => wrapped::data_key(secrets, store, &known, None).await?,
+    let found = Found::look(source, store, None).await?;
+    let ours = found.keys.map(|keys| keys.ids()).unwrap_or_default();
+    let (data_key, unopened) = match found.data_key {
+        Some(data_key) => (Some(data_key.id()), data_key.unopened),
+        None => (None, found.slots.clone()),
     };
-    let ours = keys.ids();
-    belong(source, &ours, &known)?;
-    Ok(Survey { ours, known })
+    Ok(Survey { ours, known: found.known, data_key, slots: found.slots, unopened })
 }
 
-/// # Errors
-/// None of our keys is one of the store's.
-fn belong(source: &KeySource, ours: &[KeyId], known: &[KeyId]) -> Result<(), KeyError> {
-    if known.is_empty() || ours.iter().any(|key| known.contains(key)) {
-        return Ok(());
-    }
-    Err(KeyError::Foreign { source_name: source.to_string(), keys: KeyList(known.to_vec()) })
+/// What there is before anything is changed.
+struct Found {
+    /// All of ours, the data key last. None: the first start makes one.
+    keys: Option<MasterKeys>,
+    known: Vec<KeyId>,
+    data_key: Option<DataKey>,
+    slots: Vec<KeySlot>,
+    /// The store keeps a data key that nothing here opens.
+    is_shut: bool,
 }
 
-fn from_file(path: &Path, known: &[KeyId], random: &dyn Random) -> Result<MasterKeys, KeyError> {
-    if known.is_empty() && !path.exists() {
-        return create(path, random).map_err(|source| KeyError::File { path: path.into(), source });
-    }
-    existing(path, known)
-}
-
-fn existing(path: &Path, known: &[KeyId]) -> Result<MasterKeys, KeyError> {
-    match File::open(path) {
-        Ok(file) => read(path, file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(KeyError::Missing { path: path.into(), keys: KeyList(known.to_vec()) })
+impl Found {
+    /// Where no key was ever made, one is with `random`.
+    async fn look(
+        source: &KeySource,
+        store: &dyn Store,
+        random: Option<&dyn Random>,
+    ) -> Result<Self, KeyError> {
+        // In this order: whoever makes a data key keeps it in slots before registering it.
+        let known = store.keys().await?;
+        let mut slots = store.key_slots().await?;
+        let is_new = known.is_empty() && slots.is_empty();
+        let own = match (&source.place, random) {
+            (KeyPlace::Environment(keys), _) => Some(keys.clone()),
+            (KeyPlace::File(path), Some(random)) => Some(file::from_file(path, &known, random)?),
+            (KeyPlace::File(path), None) if is_new && !path.exists() => None,
+            (KeyPlace::File(path), None) => Some(file::existing(path, &known)?),
+            (KeyPlace::Store, _) => None,
+        };
+        let mut data_key = None;
+        if let (true, KeyPlace::Store, Some(random)) = (is_new, &source.place, random) {
+            data_key = wrapped::make(&source.secrets, store, random).await?;
+            if data_key.is_none() {
+                // Another server was first, and its key is the store's.
+                slots = store.key_slots().await?;
+            }
         }
-        Err(source) => Err(KeyError::File { path: path.into(), source }),
-    }
-}
-
-fn read(path: &Path, file: File) -> Result<MasterKeys, KeyError> {
-    let text = read_text(path, file)?;
-    MasterKeys::from_str(&text).map_err(|source| KeyError::Content { path: path.into(), source })
-}
-
-/// The whole file, if nobody else may read it.
-fn read_text(path: &Path, file: File) -> Result<Zeroizing<String>, KeyError> {
-    let failed = |source| KeyError::File { path: path.into(), source };
-    let about = file.metadata().map_err(failed)?;
-    if !about.is_file() {
-        return Err(failed(io::Error::other("it is not a file")));
-    }
-    #[cfg(unix)]
-    {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(KeyError::Exposed { path: path.into(), mode });
+        if data_key.is_none() && !slots.is_empty() {
+            data_key = wrapped::open(&source.secrets, &[], slots.clone()).await?;
         }
+        let is_shut = data_key.is_none() && !slots.is_empty();
+        let has_own = own.is_some();
+        let keys = match (own, &data_key) {
+            (Some(own), Some(data_key)) => Some(own.and(data_key)),
+            (None, Some(data_key)) => Some(data_key.as_keys()),
+            (own, None) => own,
+        };
+        let ids = keys.as_ref().map(MasterKeys::ids).unwrap_or_default();
+        let is_ours = known.is_empty() || ids.iter().any(|key| known.contains(key));
+        if is_shut && !(has_own && is_ours) {
+            return Err(shut(source));
+        }
+        if !is_ours {
+            let keys = KeyList(known);
+            let source_name = source.to_string();
+            return Err(if has_own {
+                KeyError::Foreign { source_name, keys }
+            } else {
+                KeyError::NotSet { keys }
+            });
+        }
+        Ok(Self { keys, known, data_key, slots, is_shut })
     }
-    if about.len() > MOST_FILE_BYTES {
-        return Err(failed(io::Error::other("it is too large to hold keys")));
-    }
-    // A buffer that never grows leaves no copy behind.
-    let mut text = Zeroizing::new(String::with_capacity(MOST_FILE_BYTES as usize));
-    file.take(MOST_FILE_BYTES).read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
+}
+
+/// Why the data key stays shut.
+fn shut(source: &KeySource) -> KeyError {
+    if source.secrets.is_empty() { KeyError::KeepsDataKey } else { KeyError::NoSlotOpens }
 }
 
 impl FromStr for MasterKeys {
@@ -351,48 +383,6 @@ impl FromStr for MasterKeys {
 
     fn from_str(text: &str) -> Result<Self, KeyTextError> {
         Self::parse(text)
-    }
-}
-
-/// Makes the file with a new key: whole or not at all, for the owner only, and never over another.
-fn create(path: &Path, random: &dyn Random) -> io::Result<MasterKeys> {
-    let folder = folder_of(path);
-    let key = new_key(random);
-    let mut text = Zeroizing::new(String::with_capacity(256));
-    text.push_str(
-        "# Passcodes are sealed under the first key here. Keep it secret, and keep a copy apart from the store.\n",
-    );
-    text.push_str(&hex(&key));
-    text.push('\n');
-    // `tempfile` makes its files with O_EXCL and 0600; a link to the final name fails where that is taken.
-    let mut file = tempfile::Builder::new().prefix(".watchword-key-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|error| error.error)?;
-    OpenOptions::new().read(true).open(folder)?.sync_all()?;
-    Ok(MasterKeys(vec![key]))
-}
-
-fn new_key(random: &dyn Random) -> Zeroizing<[u8; KEY_BYTES]> {
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
-    random.fill(&mut *key);
-    key
-}
-
-fn hex(key: &[u8; KEY_BYTES]) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(2 * KEY_BYTES));
-    for byte in key {
-        for digit in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(digit), 16));
-        }
-    }
-    text
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
     }
 }
 

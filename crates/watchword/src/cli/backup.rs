@@ -12,7 +12,7 @@ use watchword_store::{Copied, CopyError, copy};
 use super::site::{Site, SiteError};
 use super::sources::SourceOptions;
 use super::{CommandError, say};
-use crate::keys::KeySource;
+use crate::keys::KeyPlace;
 
 /// Copy the embedded store, also while a server runs on it.
 ///
@@ -71,12 +71,10 @@ pub(super) fn run(options: Options) -> Result<(), CommandError> {
         say(&copied.to_string());
         return Ok(());
     }
-    let keys = match &site.config.keys {
-        KeySource::Environment(_) => "the keys in WATCHWORD_KEY: keep them".to_owned(),
-        KeySource::File(key) => format!("the key file {}: keep a copy of that", shown(key)),
-        KeySource::Wrapped(_) => {
-            "the copy itself, under the secrets of the configuration: keep those".to_owned()
-        }
+    let keys = match &site.config.keys.place {
+        KeyPlace::Environment(_) => "the keys in WATCHWORD_KEY: keep them".to_owned(),
+        KeyPlace::File(key) => format!("the key file {}: keep a copy of that", shown(key)),
+        KeyPlace::Store => "the copy itself, under the secrets of the configuration: keep those".to_owned(),
     };
     say(&format!(
         "Copied {store} to {}: {}, {verifications} verifications, {outbox} messages to be sent, {records} records of \
@@ -107,8 +105,8 @@ fn back_up(site: &Site, path: &Path, force: bool) -> Result<Copied, BackupError>
             name.push(end);
             PathBuf::from(name)
         });
-        let key = match &site.config.keys {
-            KeySource::File(key) => Some(key),
+        let key = match &site.config.keys.place {
+            KeyPlace::File(key) => Some(key),
             _ => None,
         };
         let ours = beside.iter().chain(key).chain(&site.config.files);

@@ -1,5 +1,7 @@
 //! `watchword keys`.
 
+mod data_key;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -16,7 +18,7 @@ use super::sources::SourceOptions;
 use super::table::table;
 use super::{CommandError, once, say};
 use crate::keys::rotation::{KeyFile, NewKey, RotationError};
-use crate::keys::{self, KeySource, Survey};
+use crate::keys::{self, KeyPlace, Survey};
 use crate::random::OsRandom;
 
 /// See and rotate the keys that passcodes are sealed under. A key is shown by its fingerprint, never itself.
@@ -30,6 +32,7 @@ pub(super) struct Options {
 enum Action {
     List(ListOptions),
     Rotate(RotateOptions),
+    Prune(PruneOptions),
 }
 
 /// Show the keys: which one seals, which the store knows, what still needs each.
@@ -50,7 +53,8 @@ A rotation has three steps. A server reads its keys when it starts, so each step
   3. watchword keys rotate --drop FINGERPRINT   Removes the old one, once nothing is under it any more: after the longest
                                                 lifetime of a passcode. `watchword keys list` says when that is.
 
-Where the keys come from WATCHWORD_KEY nothing is changed: this says what to set.
+Where the keys come from WATCHWORD_KEY nothing is changed: this says what to set. Only the data key that a store keeps, from the
+time before WATCHWORD_KEY was set, is ended by the third step.
 ";
 
 /// Rotate the keys: add one, then promote it, then drop the old one.
@@ -66,6 +70,19 @@ struct RotateOptions {
     #[arg(long, value_name = "FINGERPRINT", value_parser = fingerprint)]
     drop: Option<KeyId>,
     /// Promote or drop even where that makes passcodes unreadable
+    #[arg(long)]
+    force: bool,
+}
+
+/// Let secrets that are no longer configured open the store's data key no more.
+///
+/// A store that was used under --as without WATCHWORD_KEY keeps a data key, which each secret of that product's configuration opens.
+/// Run this once every server runs by the configuration without a removed secret.
+#[derive(Debug, Args)]
+struct PruneOptions {
+    #[command(flatten)]
+    sources: SourceOptions,
+    /// Prune even where that makes passcodes unreadable
     #[arg(long)]
     force: bool,
 }
@@ -96,7 +113,8 @@ pub(super) enum KeysError {
     #[error("the keys come from WATCHWORD_KEY, which only you can change: {what}, and restart every node")]
     Environment { what: String },
     #[error(
-        "the only key is kept in the store, which does not rotate it: set WATCHWORD_KEY to have keys of your own"
+        "the only key is the data key in the store, which is not rotated: set WATCHWORD_KEY, made with `openssl rand -hex 32`, on \
+         every node and restart each; it seals from then on, and the data key still opens"
     )]
     KeptInStore,
 }
@@ -121,6 +139,10 @@ pub(super) fn run(options: Options) -> Result<(), CommandError> {
                 (false, None) => add(&site)?,
             }
         }
+        Action::Prune(PruneOptions { sources, force }) => {
+            let site = Site::read(sources)?;
+            once(data_key::prune(&site, force))??;
+        }
     }
     Ok(())
 }
@@ -138,7 +160,7 @@ fn fingerprint(text: &str) -> Result<KeyId, &'static str> {
 async fn list(site: &Site, as_json: bool) -> Result<(), KeysError> {
     let store = site.store().await?;
     let now = site.now();
-    let Survey { ours, known } = keys::survey(&site.config.keys, &*store).await?;
+    let Survey { ours, known, data_key, unopened, .. } = keys::survey(&site.config.keys, &*store).await?;
     let uses = store.key_uses(now).await?;
     store.close().await;
     let mut all = ours.clone();
@@ -162,16 +184,28 @@ async fn list(site: &Site, as_json: bool) -> Result<(), KeysError> {
     });
     let shown: Vec<Shown> = shown.collect();
     if as_json {
-        say(&json(site, &shown));
+        say(&json(site, &shown, data_key));
         return Ok(());
     }
     let rows: Vec<_> = shown.iter().map(|shown| shown.row(now)).collect();
     say(table(["KEY", "ROLE", "STORE", "NEEDED BY"], &rows).trim_end());
-    let place = match &site.config.keys {
-        KeySource::File(path) => format!("the key file {}", shown_path(path)),
-        source => source.to_string(),
+    let place = match &site.config.keys.place {
+        KeyPlace::File(path) => format!("the key file {}", shown_path(path)),
+        _ => site.config.keys.to_string(),
     };
     say(&format!("\nKeys come from {place}. The first one seals; all of them open."));
+    match data_key {
+        Some(key) if ours.first() != Some(&key) => say(&format!(
+            "{key} is the data key that the store keeps: once nothing needs it, `watchword keys rotate --drop {key}` ends it."
+        )),
+        _ => {}
+    }
+    if !unopened.is_empty() {
+        say(&format!(
+            "The store's data key opens under secrets that are not in this configuration ({}): `watchword keys prune` ends that.",
+            unopened.len()
+        ));
+    }
     Ok(())
 }
 
@@ -209,11 +243,11 @@ fn needed_by(used: &KeyUse) -> String {
     text
 }
 
-fn json(site: &Site, shown: &[Shown]) -> String {
-    let source = match &site.config.keys {
-        KeySource::Environment(_) => json!({"kind": "environment", "variable": "WATCHWORD_KEY"}),
-        KeySource::File(path) => json!({"kind": "file", "path": shown_path(path)}),
-        KeySource::Wrapped(_) => json!({"kind": "store"}),
+fn json(site: &Site, shown: &[Shown], data_key: Option<KeyId>) -> String {
+    let source = match &site.config.keys.place {
+        KeyPlace::Environment(_) => json!({"kind": "environment", "variable": "WATCHWORD_KEY"}),
+        KeyPlace::File(path) => json!({"kind": "file", "path": shown_path(path)}),
+        KeyPlace::Store => json!({"kind": "store"}),
     };
     let key = |shown: &Shown| {
         json!({
@@ -225,7 +259,11 @@ fn json(site: &Site, shown: &[Shown]) -> String {
             "needed_until": shown.used.map(|used| utc(used.until)),
         })
     };
-    json!({"source": source, "keys": shown.iter().map(key).collect::<Vec<_>>()}).to_string()
+    let mut all = json!({"source": source, "keys": shown.iter().map(key).collect::<Vec<_>>()});
+    if let Some(data_key) = data_key {
+        all["data_key"] = json!(data_key.to_string());
+    }
+    all.to_string()
 }
 
 fn shown_path(path: &Path) -> String {
@@ -235,8 +273,8 @@ fn shown_path(path: &Path) -> String {
 fn add(site: &Site) -> Result<(), KeysError> {
     let key = NewKey::generate(&OsRandom);
     let id = key.id;
-    let path = match &site.config.keys {
-        KeySource::Environment(keys) => {
+    let path = match &site.config.keys.place {
+        KeyPlace::Environment(keys) => {
             let first = keys.ids()[0];
             say(&format!(
                 "A new key, {id}. Nothing is changed: put it second, after {first}, wherever WATCHWORD_KEY is set for the server:\n\n\
@@ -247,8 +285,8 @@ fn add(site: &Site) -> Result<(), KeysError> {
             ));
             return Ok(());
         }
-        KeySource::File(path) => path,
-        KeySource::Wrapped(_) => return Err(KeysError::KeptInStore),
+        KeyPlace::File(path) => path,
+        KeyPlace::Store => return Err(KeysError::KeptInStore),
     };
     let mut file = read(path)?;
     let first = file.ids()[0];
@@ -309,6 +347,14 @@ async fn drop_key(site: &Site, key: KeyId, force: bool) -> Result<(), KeysError>
         Some(0) => return Err(RotationError::First { key }.into()),
         Some(_) => {}
         None => {
+            let store = site.store().await?;
+            let survey = keys::survey(&site.config.keys, &*store).await?;
+            if survey.data_key == Some(key) {
+                let ended = data_key::end(site, &*store, key, &survey, force).await;
+                store.close().await;
+                return ended;
+            }
+            store.close().await;
             let place = site.config.keys.to_string();
             return Err(RotationError::NotThere { key, place }.into());
         }
@@ -317,17 +363,8 @@ async fn drop_key(site: &Site, key: KeyId, force: bool) -> Result<(), KeysError>
         let store = site.store().await?;
         let (known, uses) = (store.keys().await, store.key_uses(site.now()).await);
         store.close().await;
-        if !known?.contains(&ours[0]) {
-            return Err(KeysError::NotRead { key: ours[0] });
-        }
-        let uses = uses?;
-        if file.is_some() && !uses.iter().any(|used| used.key == ours[0]) {
-            return Err(KeysError::NotInUse { key, first: ours[0] });
-        }
-        if let Some(used) = uses.iter().find(|used| used.key == key) {
-            let until = utc_and_distance(used.until, site.now());
-            return Err(KeysError::Needed { key, what: needed_by(used), until });
-        }
+        let must_be_in_use = file.is_some();
+        may_drop(site, key, ours[0], &known?, &uses?, must_be_in_use)?;
     }
     let Some(file) = &mut file else {
         return Err(KeysError::Environment { what: format!("nothing needs key {key}; take it out there") });
@@ -341,12 +378,38 @@ async fn drop_key(site: &Site, key: KeyId, force: bool) -> Result<(), KeysError>
     Ok(())
 }
 
+/// Whether nothing shows that a server needs `key` still, or will.
+fn may_drop(
+    site: &Site,
+    key: KeyId,
+    first: KeyId,
+    known: &[KeyId],
+    uses: &[KeyUse],
+    must_be_in_use: bool,
+) -> Result<(), KeysError> {
+    if !known.contains(&first) {
+        return Err(KeysError::NotRead { key: first });
+    }
+    if must_be_in_use && !uses.iter().any(|used| used.key == first) {
+        return Err(KeysError::NotInUse { key, first });
+    }
+    match uses.iter().find(|used| used.key == key) {
+        Some(used) => Err(needed(site, used)),
+        None => Ok(()),
+    }
+}
+
+fn needed(site: &Site, used: &KeyUse) -> KeysError {
+    let until = utc_and_distance(used.until, site.now());
+    KeysError::Needed { key: used.key, what: needed_by(used), until }
+}
+
 /// The keys in their order, and the file that they stand in, if they do.
 fn ours(site: &Site) -> Result<(Vec<KeyId>, Option<KeyFile>), KeysError> {
-    match &site.config.keys {
-        KeySource::Environment(keys) => Ok((keys.ids(), None)),
-        KeySource::File(path) => read(path).map(|file| (file.ids(), Some(file))),
-        KeySource::Wrapped(_) => Err(KeysError::KeptInStore),
+    match &site.config.keys.place {
+        KeyPlace::Environment(keys) => Ok((keys.ids(), None)),
+        KeyPlace::File(path) => read(path).map(|file| (file.ids(), Some(file))),
+        KeyPlace::Store => Err(KeysError::KeptInStore),
     }
 }
 

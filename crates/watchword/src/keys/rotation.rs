@@ -11,7 +11,8 @@ use watchword_core::keyring::KeyId;
 use watchword_core::ports::Random;
 use zeroize::Zeroizing;
 
-use super::{KeyError, MOST_FILE_BYTES, MasterKeys, folder_of, hex, new_key, read_text};
+use super::file::{MOST_FILE_BYTES, folder_of, hex, new_key, read_text};
+use super::{KeyError, MasterKeys};
 
 /// A key that nothing is under yet. Wiped when dropped; `Debug` shows its fingerprint.
 pub struct NewKey {

@@ -62,7 +62,7 @@ fn what_is_no_key_is_refused_and_not_repeated() {
 async fn the_first_start_makes_a_key_for_the_owner_only_and_the_next_finds_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("watchword.key");
-    let (source, store) = (KeySource::File(path.clone()), store());
+    let (source, store) = (KeySource::from(KeyPlace::File(path.clone())), store());
     let made = ids(&source, &store).await;
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
     assert_eq!(store.keys().await.unwrap(), made);
@@ -74,7 +74,7 @@ async fn the_first_start_makes_a_key_for_the_owner_only_and_the_next_finds_it() 
 async fn a_store_that_was_used_never_gets_a_new_key_in_silence() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("watchword.key");
-    let (source, store) = (KeySource::File(path.clone()), store());
+    let (source, store) = (KeySource::from(KeyPlace::File(path.clone())), store());
     let made = ids(&source, &store).await;
 
     std::fs::remove_file(&path).unwrap();
@@ -83,7 +83,7 @@ async fn a_store_that_was_used_never_gets_a_new_key_in_silence() {
     assert!(missing.to_string().contains(&made[0].to_string()), "{missing}");
     assert!(!path.exists());
 
-    let other = KeySource::Environment(MasterKeys::parse(HEX).unwrap());
+    let other = KeySource::from(KeyPlace::Environment(MasterKeys::parse(HEX).unwrap()));
     let foreign = open(&other, &store, &OsRandom).await.unwrap_err();
     assert!(foreign.to_string().starts_with("WATCHWORD_KEY has none of the keys"), "{foreign}");
     assert_eq!(store.keys().await.unwrap(), made, "the store is as it was");
@@ -92,7 +92,7 @@ async fn a_store_that_was_used_never_gets_a_new_key_in_silence() {
 #[tokio::test]
 async fn a_key_is_rotated_by_adding_it_beside_the_old_one() {
     let store = store();
-    let keys = |text: &str| KeySource::Environment(MasterKeys::parse(text).unwrap());
+    let keys = |text: &str| KeySource::from(KeyPlace::Environment(MasterKeys::parse(text).unwrap()));
     let other = HEX.replace("1f", "2f");
     let before = ids(&keys(HEX), &store).await;
     let added = ids(&keys(&format!("{HEX},{other}")), &store).await;
@@ -106,7 +106,7 @@ async fn a_key_is_rotated_by_adding_it_beside_the_old_one() {
 async fn a_key_file_that_others_can_read_or_that_is_none_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("watchword.key");
-    let source = KeySource::File(path.clone());
+    let source = KeySource::from(KeyPlace::File(path.clone()));
     std::fs::write(&path, HEX).unwrap();
     for mode in [0o640, 0o604, 0o644, 0o620] {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -122,6 +122,6 @@ async fn a_key_file_that_others_can_read_or_that_is_none_is_refused() {
     let error = open(&source, &store(), &OsRandom).await.unwrap_err().to_string();
     assert!(error.contains("key 1 is not 32 bytes in hex or base64"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
-    let error = open(&KeySource::File(folder.path().into()), &store(), &OsRandom).await.unwrap_err();
+    let error = open(&KeyPlace::File(folder.path().into()).into(), &store(), &OsRandom).await.unwrap_err();
     assert!(error.to_string().contains("it is not a file"), "{error}");
 }

@@ -162,6 +162,23 @@ fn with_no_brokers_our_own_providers_send() {
 }
 
 #[test]
+fn the_databases_password_opens_a_data_key_there_with_a_key_and_without() {
+    let file = "spring.datasource.url=jdbc:postgresql://db:5432/devdb\nspring.datasource.username=egov\n\
+                spring.datasource.password=s3cret\nspring.kafka.bootstrap.servers=\n";
+    let folder = tempfile::tempdir().unwrap();
+    let ours = folder.path().join("watchword.toml");
+    std::fs::write(&ours, "[providers.sms]\nkind = \"discard\"\n[providers.email]\nkind = \"discard\"\n")
+        .unwrap();
+    let ours = ("WATCHWORD_CONFIG", ours.to_str().unwrap());
+    for (environment, has_own) in [(&[ours][..], false), (&[ours, KEY], true)] {
+        let keys = read(&[file], environment).unwrap().keys;
+        assert_eq!(matches!(keys.place, KeyPlace::Environment(_)), has_own, "{keys}");
+        assert_eq!(matches!(keys.place, KeyPlace::Store), !has_own, "{keys}");
+        assert_eq!(keys.secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["s3cret"]);
+    }
+}
+
+#[test]
 fn what_has_no_meaning_any_more_is_told_in_one_line_and_what_is_unknown_by_itself() {
     let file = "spring.datasource.hikari.maximum-pool-size=10\nspring.flyway.enabled=true\notp.host=http://otp\n\
                 egov.otp.encrypt=true\nspring.jpa.open-in-view=false\nname=http://users\nuser.host=${name}\n\

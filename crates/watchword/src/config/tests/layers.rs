@@ -35,7 +35,7 @@ fn later_sources_win_key_by_key() {
     assert_eq!(config.providers[&sms].provider.max_concurrent(), 3);
     let routes: Vec<_> = config.routes.iter().map(|(name, to)| (name.as_str(), to.clone())).collect();
     assert_eq!(routes, [("phone", vec![sms.clone()]), ("sms", vec![sms])]);
-    let KeySource::File(keys) = config.keys else { panic!() };
+    let KeyPlace::File(keys) = config.keys.place else { panic!() };
     assert_eq!(keys, PathBuf::from("/tmp/x.key"));
 }
 

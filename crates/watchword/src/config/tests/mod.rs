@@ -13,6 +13,7 @@ mod store;
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::keys::KeyPlace;
 
 fn registry() -> Registry {
     Registry::new(Arc::new(SystemClock::new()))

@@ -67,7 +67,7 @@ fn the_shipped_configuration_works_once_the_store_is_named() {
     assert_eq!((smtp.host.as_str(), smtp.port), ("localhost", Some(25)));
     assert_eq!(smtp.from_email, "The shop <codes@shop.example>");
     assert_eq!((smtp.timeout, smtp.max_conns), (Some(Duration::from_secs(5)), 10));
-    let KeySource::File(keys) = &config.keys else { panic!() };
+    let KeyPlace::File(keys) = &config.keys.place else { panic!() };
     assert_eq!(keys, Path::new("/tmp/x.key"));
     assert_eq!(
         config.warnings,
@@ -100,8 +100,8 @@ fn their_redis_is_the_store_and_without_a_key_it_keeps_one_under_their_secrets()
     let config = read(&[SHIPPED], &[]).unwrap();
     let url = |text: &str| StoreUrl::Redis(Box::new(RedisUrl::parse(text).unwrap()));
     assert_eq!(config.store.url, url("redis://localhost:6379/0?key_prefix=OTP"));
-    let KeySource::Wrapped(secrets) = &config.keys else { panic!("{}", config.keys) };
-    let secrets: Vec<_> = secrets.iter().map(|secret| secret.expose()).collect();
+    assert!(matches!(config.keys.place, KeyPlace::Store));
+    let secrets: Vec<_> = config.keys.secrets.iter().map(|secret| secret.expose()).collect();
     assert_eq!(secrets, ["bank-secret", "shop-secret"]);
     assert!(config.warnings.iter().any(|warning| warning.contains("WATCHWORD_KEY is not set")));
     let whole = format!(
@@ -112,7 +112,8 @@ fn their_redis_is_the_store_and_without_a_key_it_keeps_one_under_their_secrets()
     let config = read(&[&whole], &[key]).unwrap();
     assert_eq!(config.store.url, url("redis://us%3Aer:p%40ss%2Fword@[::1]:7000/3?key_prefix=codes"));
     assert_eq!(config.store.url.to_string(), "redis://[::1]:7000");
-    assert!(matches!(config.keys, KeySource::Environment(_)));
+    assert!(matches!(config.keys.place, KeyPlace::Environment(_)));
+    assert_eq!(config.keys.secrets.len(), 1, "it opens a data key from before");
 }
 
 #[test]

@@ -59,8 +59,8 @@ fn the_database_alone_is_enough_and_all_else_is_as_there() {
         assert_eq!((queue.url.expose(), queue.sends), ("http://queue", sends));
         assert_eq!((queue.service_url.expose(), queue.worker.as_str()), (service, worker));
     }
-    let KeySource::Wrapped(secrets) = &config.keys else { panic!("{}", config.keys) };
-    assert_eq!(secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["p@ss/word"]);
+    assert!(matches!(config.keys.place, KeyPlace::Store));
+    assert_eq!(config.keys.secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["p@ss/word"]);
     let [token, warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
     assert_eq!(token, NO_TOKEN);
     assert!(
@@ -114,7 +114,8 @@ fn every_variable_is_read() {
         assert_eq!(queue(name).url.expose(), "http://queue.internal:8080/");
     }
     assert_eq!(queue("telegram").app_token.unwrap().expose(), "chat-secret");
-    assert!(matches!(config.keys, KeySource::Environment(_)));
+    assert!(matches!(config.keys.place, KeyPlace::Environment(_)));
+    assert_eq!(config.keys.secrets[0].expose(), "p@ss/word", "it opens a data key from before");
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn without_a_database_both_ways_out_are_named() {
     );
     let config = read(&[("WATCHWORD_STORE", "sqlite:/tmp/x.db")]).unwrap();
     assert_eq!(config.store.url, StoreUrl::Sqlite("/tmp/x.db".into()));
-    assert!(matches!(config.keys, KeySource::File(_)));
+    assert!(matches!(config.keys.place, KeyPlace::File(_)) && config.keys.secrets.is_empty());
 }
 
 #[test]
