@@ -18,6 +18,7 @@ use watchword_core::ports::Clock;
 use watchword_http::server::{Certificate, Certificates, Served, TlsError};
 
 use crate::config::{Config, ConfigError, Server};
+use crate::keys::{KeyError, KeySource};
 use crate::wiring::{Rewiring, WiringError};
 
 /// Reads the configuration again, from where it was read at start. It may block.
@@ -38,6 +39,9 @@ pub enum ReloadError {
     /// The parts can't be made of it.
     #[error(transparent)]
     Wiring(#[from] WiringError),
+    /// The secrets can't be taken up: the next start could not open the store's data key with them.
+    #[error("keys: {0}")]
+    Keys(#[from] KeyError),
     /// The listener's certificate can't be used.
     #[error("server.tls: {0}")]
     Tls(#[from] TlsError),
@@ -110,6 +114,7 @@ impl Reloader {
         let load = Arc::clone(&self.load);
         let next = tokio::task::spawn_blocking(move || load()).await.map_err(|_| ReloadError::Broken)??;
         let renewed = self.read_certificate(&next).await?;
+        self.rewiring.admit(&in_force.keys, &next.keys).await?;
         let retire = self.rewiring.take_up(&next, &self.served)?;
         let retire_at = self.clock.sleep_until(self.clock.now().after(ROUTES_RETIRE_AFTER));
         tokio::spawn(async move {
@@ -143,7 +148,7 @@ impl Reloader {
             },
             admin: in_force.admin.clone(),
             store: in_force.store.clone(),
-            keys: in_force.keys.clone(),
+            keys: KeySource { place: in_force.keys.place.clone(), secrets: next.keys.secrets.clone() },
             retention: in_force.retention.clone(),
             log: in_force.log.clone(),
             telemetry: in_force.telemetry.clone(),

@@ -35,6 +35,7 @@ use watchword_store::{
 };
 
 use crate::config::{Config, ConfiguredProvider, Dialect, StoreUrl};
+use crate::keys::{self, KeyError, KeySource};
 use crate::telemetry::exposition::Exposition;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::provider::traced;
@@ -255,6 +256,14 @@ impl Rewiring {
         let clients = Arc::new(egov::Clients::new(settings, &self.parts.clock, random)?);
         *in_use = Some((settings.clone(), Arc::clone(&clients)));
         Ok(clients)
+    }
+
+    /// Lets the secrets of `next` open the data key that the store may keep, before they are taken up.
+    ///
+    /// # Errors
+    /// They can't, and the next start would be refused.
+    pub async fn admit(&self, held: &KeySource, next: &KeySource) -> Result<(), KeyError> {
+        keys::admit(held, next, &*self.parts.store, &*self.parts.random).await
     }
 
     /// Counts a reload of the configuration: taken up, or refused for its mistakes.
