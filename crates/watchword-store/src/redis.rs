@@ -95,6 +95,8 @@ pub struct RedisStore {
     outlook: Outlook,
     observer: Arc<dyn Observer>,
     announcer: Option<Announcer>,
+    #[cfg(feature = "reference")]
+    mistaken: script::Mistaken,
 }
 
 impl RedisStore {
@@ -118,10 +120,24 @@ impl RedisStore {
             outlook: Outlook::default(),
             observer: options.observer,
             announcer: options.announcing.map(Announcer::new),
+            #[cfg(feature = "reference")]
+            mistaken: script::Mistaken::default(),
         })
     }
 
+    /// The same store with a mistake in its scripts: `wrong` stands wherever they have `right`. For tests of the tests.
+    ///
+    /// # Panics
+    /// No script has `right`.
+    #[cfg(feature = "reference")]
+    #[must_use]
+    pub fn with_mistake(self, right: &str, wrong: &str) -> Self {
+        Self { mistaken: script::Mistaken::new(right, wrong), ..self }
+    }
+
     fn call(&self, script: &'static Script, partitions: &[Partition], now: Timestamp) -> Call {
+        #[cfg(feature = "reference")]
+        let script = self.mistaken.instead_of(script);
         Call::new(script, &self.prefix, partitions, now, self.records_kept)
     }
 

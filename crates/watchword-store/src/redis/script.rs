@@ -1,16 +1,16 @@
 //! The scripts, one an operation, each with the prelude before it, and with what else several share.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 /// A script and the digest that the server knows it by.
 pub(super) struct Script {
     source: &'static str,
-    digest: LazyLock<String>,
+    digest: OnceLock<String>,
 }
 
 impl Script {
     pub(super) fn digest(&self) -> &str {
-        &self.digest
+        self.digest.get_or_init(|| ::redis::Script::new(self.source).get_hash().to_owned())
     }
 
     pub(super) const fn source(&self) -> &'static str {
@@ -25,9 +25,13 @@ macro_rules! scripts {
                 include_str!("scripts/prelude.lua"),
                 $("\n", include_str!(concat!("scripts/", $file))),+
             ),
-            digest: LazyLock::new(|| ::redis::Script::new($name.source).get_hash().to_owned()),
+            digest: OnceLock::new(),
         };
-    )+};
+    )+
+
+        #[cfg(feature = "reference")]
+        static ALL: &[&Script] = &[$(&$name),+];
+    };
 }
 
 scripts! {
@@ -61,4 +65,33 @@ scripts! {
     DROP_KEY_SLOTS = "drop_key_slots.lua";
     KEY_USES = "verifications.lua" "outbox.lua" "key_uses.lua";
     READY = "ready.lua";
+}
+
+/// Scripts with a mistake in them, and which each stands for: what shows that the tests would find it.
+#[cfg(feature = "reference")]
+#[derive(Clone, Default)]
+pub(super) struct Mistaken(Vec<(&'static Script, &'static Script)>);
+
+#[cfg(feature = "reference")]
+impl Mistaken {
+    /// Every script that has `right`, with `wrong` in its place. What it makes is never freed.
+    ///
+    /// # Panics
+    /// No script has it.
+    pub(super) fn new(right: &str, wrong: &str) -> Self {
+        let having = ALL.iter().filter(|script| script.source.contains(right));
+        let mistaken = having.map(|script| {
+            let source: &'static str = Box::leak(script.source.replace(right, wrong).into_boxed_str());
+            let mistaken: &'static Script = Box::leak(Box::new(Script { source, digest: OnceLock::new() }));
+            (*script, mistaken)
+        });
+        let mistaken: Vec<_> = mistaken.collect();
+        assert!(!mistaken.is_empty(), "no script has `{right}`");
+        Self(mistaken)
+    }
+
+    pub(super) fn instead_of(&self, script: &'static Script) -> &'static Script {
+        let found = self.0.iter().find(|(right, _)| std::ptr::eq(*right, script));
+        found.map_or(script, |(_, mistaken)| mistaken)
+    }
 }

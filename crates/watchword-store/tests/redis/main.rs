@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
 mod announcing;
+mod broken;
 mod cluster;
 mod cost;
 mod durability;
