@@ -1,7 +1,7 @@
 // The pages people see, in a real browser: with a mouse, with a keyboard, with and without scripts, light and dark.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { complaintsOfAxe, longest, openPage, phone, screenshots, startBrowser, startServer } from "./harness.js";
+import { complaintsOfAxe, longest, openPage, phone, screenshots, startApplication, startBrowser, startServer } from "./harness.js";
 
 let server, patient, browser;
 
@@ -263,7 +263,33 @@ describe("pages", { concurrency: 3 }, () => {
     await page.keyboard.press("Enter");
     await sees(page, "not a valid address");
     await look("address-invalid", page);
+
+    await server.ask("refused-1", { to: "refused@example.com" });
+    const form = `<!doctype html><form method="post" action="${server.page("refused-1")}"><button>Go</button></form>`;
+    const elsewhere = await startApplication({ "/": form });
+    await page.goto(elsewhere.origin);
+    await page.click("button");
+    await sees(page, "Not sent from this page");
+    await look("foreign", page);
+    elsewhere.stop();
+
+    // A form that can't be read.
+    await page.goto(server.page("refused-1"));
+    await page.route("**/otp/**", (route) => route.continue(route.request().method() === "POST" ? { postData: "otp=%zz" } : {}));
+    await page.fill("#otp", "0");
+    await submit(page);
+    await sees(page, "Something went wrong");
+    await page.unroute("**/otp/**");
+    await look("bad-request", page);
     await close();
+
+    const limited = await startServer({ WATCHWORD_PAGES__REQUESTS_PER_MINUTE: "1" });
+    const many = await openPage(browser, limited.page("nobody-asked"));
+    await many.page.reload();
+    await sees(many.page, "Too many requests");
+    await look("page-limit", many.page);
+    await many.close();
+    limited.stop();
     assert.deepEqual(faults, {});
   });
 
