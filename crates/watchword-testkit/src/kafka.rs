@@ -241,7 +241,7 @@ fn settings(folder: &Path, port: u16, over_tls: Option<(u16, &Certified)>) -> St
         "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
          controller.listener.names=CONTROLLER\nlisteners={listeners}\nadvertised.listeners={advertised}\n\
          listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL\n\
-         log.dirs={}\nnum.partitions=1\nauto.create.topics.enable=true\noffsets.topic.replication.factor=1\n\
+         log.dirs={}\nnum.partitions=1\nauto.create.topics.enable=true\nlog.message.timestamp.type=LogAppendTime\noffsets.topic.replication.factor=1\n\
          transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\nmessage.max.bytes=20000\n{more}",
         folder.join("records").display()
     )
