@@ -3,6 +3,7 @@
 mod adopt;
 mod check;
 mod look;
+mod readiness;
 mod send;
 mod start;
 mod unabandoned;
@@ -25,6 +26,7 @@ use crate::time::Timestamp;
 use crate::verification::{ExternalId, RouteName, Verification, Vid};
 
 pub use check::{CheckBy, CheckRequest};
+use readiness::Readiness;
 pub use send::{AddressRequest, ResendRequest, Sent};
 pub use start::{PasscodeSource, StartRequest, Started};
 
@@ -85,12 +87,13 @@ pub struct Engine {
     parts: Parts,
     dispatcher: Dispatcher,
     settings: EngineSettings,
+    readiness: Arc<Readiness>,
 }
 
 impl Engine {
     /// An engine over these parts.
     pub fn new(parts: Parts, dispatcher: Dispatcher, settings: EngineSettings) -> Self {
-        Self { parts, dispatcher, settings }
+        Self { parts, dispatcher, settings, readiness: Arc::default() }
     }
 
     /// The time now.
@@ -101,14 +104,6 @@ impl Engine {
     /// Whether messages can be sent by that name.
     pub fn has_route(&self, route: &RouteName) -> bool {
         self.dispatcher.has_route(route)
-    }
-
-    /// Whether the store can take work now.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn ready(&self) -> Result<(), Error> {
-        Ok(self.parts.store.ready().await?)
     }
 
     /// A random id of `length` letters and digits, for callers that bring none.

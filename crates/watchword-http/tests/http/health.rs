@@ -46,13 +46,38 @@ async fn a_process_is_alive_whatever_its_store_does_and_ready_only_with_it() {
     assert_eq!(get(&probes, "/health").await, plain(200, "ok\n"));
     assert_eq!(get(&probes, "/ready").await, plain(200, "ready\n"));
     app.store.set(State::Fails(StoreError::unavailable("disk I/O error on /var/lib/secret")));
+    app.pass(1);
     assert_eq!(get(&probes, "/health").await, plain(200, "ok\n"));
     assert_eq!(get(&probes, "/ready").await, plain(503, "the store can't be used; see the log\n"));
     app.store.set(State::Open);
+    app.pass(1);
     assert_eq!(get(&probes, "/ready").await, plain(200, "ready\n"));
     probes.draining.cancel();
     assert_eq!(get(&probes, "/health").await, plain(200, "ok\n"));
     assert_eq!(get(&probes, "/ready").await, plain(503, "draining\n"));
+}
+
+#[tokio::test]
+async fn a_flood_of_probes_asks_the_store_once_a_second() {
+    let app = App::new();
+    let probes = probes(&app);
+    let ok = r#"{"status":"success","data":"OK"}"#;
+    for _ in 0..20 {
+        app.call("GET", "/api/health", "").await.expect(200, ok);
+        assert_eq!(get(&probes, "/ready").await, plain(200, "ready\n"));
+    }
+    // Nobody asked it since: it is not known yet that it is away.
+    app.store.set(State::Fails(StoreError::unavailable("away")));
+    app.clock.advance(Duration::from_millis(999));
+    app.call("GET", "/api/health", "").await.expect(200, ok);
+    app.clock.advance(Duration::from_millis(1));
+    let refused = app.call("GET", "/api/health", "").await;
+    assert_eq!(refused.status, 503);
+    // That it is away is not asked for more often either.
+    app.store.set(State::Open);
+    assert_eq!(app.call("GET", "/api/health", "").await.status, 503);
+    app.pass(1);
+    app.call("GET", "/api/health", "").await.expect(200, ok);
 }
 
 #[tokio::test]
