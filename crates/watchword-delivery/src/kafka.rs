@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The client is librdkafka: acks=all, idempotent. It is in builds with the cargo feature `kafka`; others know the settings and
-//! refuse them. What each failure means is told in [`outcome`].
+//! refuse them. What each failure means is told in `kafka/outcome.rs`.
 //!
 //! The outbox is the buffer, not librdkafka: a record is handed over only when a broker is known to be there, and one that is
 //! not taken soon is given up, to come again with a new stamp. So a record never goes out with a stamp that is past, and what
