@@ -59,6 +59,9 @@ pub(super) fn client_config(checked: &Checked, limits: Limits) -> ClientConfig {
         .set("client.id", "watchword")
         .set("reconnect.backoff.max.ms", "1000")
         .set("socket.keepalive.enable", "true")
+        // Java's. A broker refuses a batch over its limit as a whole, small records and all, and its limit may be lower than the
+        // megabyte that librdkafka fills.
+        .set("batch.size", "16384")
         .set("socket.timeout.ms", millis(limits.whole))
         .set("socket.connection.setup.timeout.ms", millis(limits.finding.max(Duration::from_secs(1))))
         .set("topic.metadata.propagation.max.ms", millis(limits.handing_over / 2));
