@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{Client, Config, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::errors::{Failure, Problem, of_unsent};
@@ -69,7 +69,19 @@ pub(super) async fn prepare(
     patience: Option<Duration>,
 ) -> Result<(), Problem> {
     let mut client = wait_for(config, tls, creates, patience).await?;
+    is_utf8(&client).await?;
     migrate(&mut client, plain_schema, quoted_schema).await
+}
+
+/// A text that another encoding has no letters for would be refused when it comes, and what SQL_ASCII takes it may not give back.
+async fn is_utf8(client: &Client) -> Result<(), Problem> {
+    for message in client.simple_query("SHOW server_encoding").await? {
+        if let SimpleQueryMessage::Row(row) = message {
+            let encoding = row.get(0).unwrap_or_default();
+            return if encoding == "UTF8" { Ok(()) } else { Err(Problem::Encoding(encoding.to_owned())) };
+        }
+    }
+    Ok(())
 }
 
 /// A connection to the database, however long the server takes to be there.
@@ -110,7 +122,7 @@ async fn create_database(config: &Config, tls: &MakeRustlsConnect) -> Result<(),
     let mut maintenance = config.clone();
     maintenance.dbname(MAINTENANCE);
     let client = connect(&maintenance, tls).await?;
-    let statement = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
+    let statement = format!("CREATE DATABASE \"{}\" ENCODING 'UTF8'", name.replace('"', "\"\""));
     match client.batch_execute(&statement).await {
         Ok(()) => {
             tracing::info!(database = name, "the database is created");

@@ -26,6 +26,10 @@ pub(super) enum Failure {
 pub(super) enum Problem {
     #[error("{0}")]
     Server(Boxed),
+    #[error(
+        "its encoding is {0}, and Watchword keeps texts in UTF8 only; name another database, or make this one anew with ENCODING 'UTF8' TEMPLATE template0"
+    )]
+    Encoding(String),
     #[error("{0}")]
     Migration(#[from] refinery::Error),
 }

@@ -36,6 +36,27 @@ async fn a_missing_database_is_only_made_where_that_is_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_not_in_utf8_is_refused() {
+    let server = shared();
+    for encoding in ["SQL_ASCII", "LATIN1"] {
+        let url = server.url();
+        let name = database_of(&url);
+        server.query(
+            "postgres",
+            &format!("CREATE DATABASE \"{name}\" ENCODING '{encoding}' TEMPLATE template0"),
+        );
+        let refused = open(&url, modest()).prepare().await.unwrap_err().to_string();
+        let says =
+            format!("can't be used: its encoding is {encoding}, and Watchword keeps texts in UTF8 only;");
+        assert!(refused.contains(&says), "{refused}");
+        assert_eq!(
+            server.query(name, "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'watchword%'"),
+            "0"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_nodes_may_start_at_once() {
     let server = shared();
     let url = format!("{}?schema=otp", server.url());
