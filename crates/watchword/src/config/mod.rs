@@ -421,7 +421,7 @@ fn perfumer_access(sections: &Sections, root: &Node, problems: &mut Vec<Problem>
         (Some(_), None) => wrong("username", "is set without `password`: set both, or neither"),
         (Some(name), Some(_)) if name.is_empty() => wrong("username", "must not be empty"),
         (Some(name), Some(_)) if name.contains(':') => {
-            wrong("username", "can't have a colon, as a user name of BasicAuth")
+            wrong("username", "can't have a colon, as a user name of BasicAuth");
         }
         _ => {}
     }
