@@ -262,11 +262,7 @@ async fn a_store_that_is_away_is_a_page_that_says_to_try_again() {
             let says = if in_doubt {
                 ["<h1>Please look again</h1>", "may count as an attempt", "<a href=\"/otp/app/uniqueID\">"]
             } else {
-                [
-                    "<h1>Please try again</h1>",
-                    "can&#39;t be done right now",
-                    "<a href=\"/otp/app/uniqueID\">",
-                ]
+                ["<h1>Please try again</h1>", "can&#39;t be done right now", "<a href=\"/otp/app/uniqueID\">"]
             };
             for text in says {
                 assert!(page.body.contains(text), "no {text} in {}", page.body);

@@ -35,7 +35,7 @@ impl Lines {
         connections: usize,
         patience: Duration,
     ) -> Result<Self, RedisError> {
-        let way = Arc::new(Way::Server(Client::open(info.clone())?));
+        let way = Arc::new(Way::Server(Box::new(Client::open(info.clone())?)));
         Ok(Self::new(url::shown(info), &way, connections, patience))
     }
 
@@ -68,7 +68,7 @@ impl Lines {
 
 /// How a server is found.
 enum Way {
-    Server(Client),
+    Server(Box<Client>),
     Sentinels(Vec<tokio::sync::Mutex<SentinelClient>>),
 }
 
@@ -149,7 +149,7 @@ impl Line {
                 Ok::<_, std::convert::Infallible>(())
             });
         let client = match &*self.way {
-            Way::Server(client) => client.clone(),
+            Way::Server(client) => Client::clone(client),
             Way::Sentinels(sentinels) => primary(sentinels).await?,
         };
         let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
