@@ -13,6 +13,7 @@
 //! |---|---|
 //! | 2xx | `Accepted`; Queue tells no id |
 //! | 2xx and `"status": false` | `Transient` |
+//! | 400, 422 | `Transient`: Queue judges no address, so these are from something before it |
 //! | everything else | as in `http_client.rs` |
 //! | for Telegram, an address that is no number | `AddressRefused`, without a request |
 //!
@@ -138,8 +139,11 @@ impl Provider for Queue {
 impl Queue {
     fn outcome(&self, answer: Answer) -> Outcome {
         let Answer { status, refusal, body, .. } = answer;
-        if let Some(refusal) = refusal {
-            return refusal;
+        match refusal {
+            None => {}
+            // Queue judges no address: it is somebody before it who does not want this request.
+            Some(Outcome::AddressRefused { detail }) => return Outcome::Transient { detail },
+            Some(refusal) => return refusal,
         }
         let says = body.as_ref().and_then(|body| body.field(&self.status)?.scalar());
         if says.as_deref() == Some("false") {

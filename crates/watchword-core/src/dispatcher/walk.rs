@@ -163,8 +163,9 @@ impl Shared {
     async fn walk(&self, walk: &mut Walk) -> Walked {
         let routes = self.routes.load_full();
         let Some(route) = routes.get(&walk.delivery.route) else {
-            tracing::error!(delivery = %walk.delivery.id, route = %walk.delivery.route, "the delivery's route is not configured any more");
-            return Walked::Settled(Verdict::Ended(Ended::Failed));
+            // Another node may have it, or this one soon: in a change that nodes take up one by one, one is first.
+            tracing::error!(delivery = %walk.delivery.id, route = %walk.delivery.route, "the delivery's route is not configured here; the message waits");
+            return Walked::Settled(Verdict::Retry { at: self.now().after(LONGEST_BACK_OFF) });
         };
         let mut asked_to_wait = Duration::ZERO;
         let mut breakers_close_at: Option<Timestamp> = None;

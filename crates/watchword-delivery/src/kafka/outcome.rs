@@ -9,6 +9,7 @@
 //! | there is no such topic or partition, no leader, too few replicas | `Transient` |
 //! | the record is too large, or its tenant gives no name that a topic can have | `AddressRefused`: this message will never be taken |
 //! | the broker asks us to slow down, or our queue is full | `Throttled` |
+//! | any of the above that is about the topic, where the tenant says which topic | `Throttled`: a tenant that is none must stop nobody else's messages |
 //! | handed over, and no answer in time; written, and too few replicas have it; anything else | `Unknown` |
 //!
 //! A missing topic may be one tenant's only: the others' records must go on, and librdkafka's time-out is soon enough.
@@ -20,13 +21,19 @@ use watchword_core::delivery::Outcome;
 const TEXT_BYTES: usize = 200;
 
 /// What it means that a record was not delivered. `is_assigned`: it had found its partition, so it may have been sent.
-pub(super) fn of_failure(error: &KafkaError, is_assigned: bool) -> Outcome {
+/// `is_tenants`: the topic is one tenant's.
+pub(super) fn of_failure(error: &KafkaError, is_assigned: bool, is_tenants: bool) -> Outcome {
     use RDKafkaErrorCode as Code;
     let Some(code) = error.rdkafka_error_code() else {
         // Not one of the client's own: nothing was handed over.
         return Outcome::Transient { detail: "the record could not be handed to the client".to_owned() };
     };
     let detail = shortened(code.to_string());
+    if is_tenants && !is_assigned && is_about_topic(code) {
+        // No breaker counts it.
+        tracing::warn!(%detail, "a tenant's topic takes no records; its messages wait");
+        return Outcome::Throttled { after: None };
+    }
     if is_refusal(code) {
         return Outcome::ProviderRefused { detail };
     }
@@ -48,6 +55,22 @@ pub(super) fn of_failure(error: &KafkaError, is_assigned: bool) -> Outcome {
         | Code::PurgeQueue => Outcome::Transient { detail },
         _ => Outcome::Unknown { detail },
     }
+}
+
+/// Whether another topic may well be in order.
+fn is_about_topic(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::UnknownTopic
+            | Code::UnknownTopicOrPartition
+            | Code::UnknownPartition
+            | Code::LeaderNotAvailable
+            | Code::MessageTimedOut
+            | Code::TopicAuthorizationFailed
+            | Code::InvalidTopic
+            | Code::PolicyViolation
+    )
 }
 
 /// Whether it is about us rather than about this record or this moment.

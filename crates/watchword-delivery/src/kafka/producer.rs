@@ -91,8 +91,9 @@ impl Kafka {
                 return Ok(());
             }
             let (connection, topic, limit) = (Arc::clone(connection), topic.to_owned(), self.limits.finding);
+            let is_tenants = self.tenant_prefix_part.is_some();
             let looking = tokio::task::spawn_blocking(move || {
-                let found = look(&connection, &topic, limit);
+                let found = look(&connection, &topic, is_tenants, limit);
                 // Not before: whoever asked may be gone, and a thread for each of them would be one too many.
                 drop(turn);
                 found
@@ -143,7 +144,7 @@ impl Kafka {
             // The next one asks first.
             connection.told.set_down();
         }
-        of_failure(error, is_assigned)
+        of_failure(error, is_assigned, self.tenant_prefix_part.is_some())
     }
 }
 
@@ -221,10 +222,10 @@ fn shutting_down() -> Outcome {
 }
 
 /// Waits for a broker that knows who leads the topic. It blocks.
-fn look(connection: &Connection, topic: &str, limit: Duration) -> Result<(), Outcome> {
+fn look(connection: &Connection, topic: &str, is_tenants: bool, limit: Duration) -> Result<(), Outcome> {
     let metadata = ask(connection, Some(topic), limit).map_err(|error| {
         let code = error.rdkafka_error_code().filter(|code| is_refusal(*code));
-        code.map_or_else(|| connection.told.why_not(), |_| of_failure(&error, false))
+        code.map_or_else(|| connection.told.why_not(), |_| of_failure(&error, false, is_tenants))
     })?;
     match leaders(&metadata, topic) {
         // A topic may be made by being written to, or be missing for this tenant only: the client finds out.
@@ -232,7 +233,7 @@ fn look(connection: &Connection, topic: &str, limit: Duration) -> Result<(), Out
             connection.told.set_up();
             Ok(())
         }
-        Err(code) => Err(of_failure(&KafkaError::MetadataFetch(code), false)),
+        Err(code) => Err(of_failure(&KafkaError::MetadataFetch(code), false, is_tenants)),
     }
 }
 

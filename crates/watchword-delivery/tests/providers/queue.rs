@@ -211,7 +211,8 @@ async fn each_answer_has_its_meaning() {
         (403, "", Outcome::ProviderRefused { detail: "HTTP 403".to_owned() }),
         (301, "", Outcome::ProviderRefused { detail: "HTTP 301".to_owned() }),
         (429, "", Outcome::Throttled { after: None }),
-        (400, "", Outcome::AddressRefused { detail: "HTTP 400".to_owned() }),
+        (400, "", transient("HTTP 400")),
+        (422, "", transient("HTTP 422")),
     ] {
         let receiver = Receiver::start(move |_| -> Response<Body> {
             let mut response = answer(status, &[]);

@@ -44,6 +44,8 @@ async fn a_store_that_is_away_is_told_so_and_nothing_of_its_words_leaks() {
             app.get(path).await.expect(503, DOWN);
         }
         app.store.set(State::Open);
+        // What was found holds for a second.
+        app.clock.advance(std::time::Duration::from_secs(1));
         for path in HEALTH {
             app.get(path).await.expect(200, UP);
         }

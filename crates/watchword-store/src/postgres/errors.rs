@@ -121,9 +121,11 @@ pub(super) fn of_sent(error: Error) -> Failure {
     if [&SqlState::QUERY_CANCELED, &SqlState::LOCK_NOT_AVAILABLE].contains(&code) {
         return Failure::Busy;
     }
-    // An error ends the transaction with nothing done. What ends the connection may come after the commit.
-    let is_error = matches!(from_server.parsed_severity(), Some(tokio_postgres::error::Severity::Error))
-        || from_server.severity() == "ERROR";
+    // An error ends the transaction with nothing done. What ends the connection, a pooler's to its server too, may come after
+    // the commit.
+    let is_error = !is_of_connections(code)
+        && (matches!(from_server.parsed_severity(), Some(tokio_postgres::error::Severity::Error))
+            || from_server.severity() == "ERROR");
     if is_error { Failure::NotDone(told(error)) } else { Failure::Unknown(told(error)) }
 }
 

@@ -168,7 +168,12 @@ fn put_value(out: &mut Translated, ours: &[&str], theirs: &str, origin: Origin, 
     let is_named = matches!(origin, Origin::File { .. });
     let theirs: Vec<String> =
         if is_named { theirs.split('.').map(str::to_owned).collect() } else { Vec::new() };
-    out.put(ours, &theirs, Node { value, origin });
+    let node = Node { value, origin };
+    match node.origin {
+        // What nobody has set has no name of theirs.
+        Origin::BuiltIn => out.root.insert(ours, node),
+        _ => out.put(ours, &theirs, node),
+    }
 }
 
 /// A problem with a property, by its own name where its place does not say it.

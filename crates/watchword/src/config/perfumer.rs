@@ -141,7 +141,12 @@ fn origin(variable: &str) -> Origin {
 
 /// Puts a setting of ours. It is known by the variable alone: that is where it was set.
 fn put(out: &mut Translated, ours: &[&str], origin: Origin, text: &str) {
-    out.put(ours, &[], Node { value: Value::Text(text.to_owned()), origin });
+    let node = Node { value: Value::Text(text.to_owned()), origin };
+    match node.origin {
+        // What nobody has set has no name of theirs.
+        Origin::BuiltIn => out.root.insert(ours, node),
+        _ => out.put(ours, &[], node),
+    }
 }
 
 /// Who may call.

@@ -71,12 +71,10 @@ fn compile(written: &str) -> Option<Regex> {
             .build()
             .ok()
     };
-    // By itself first: `a)|(b` is none, whatever stands around it. The line's end closes a comment of `(?x)`.
+    // By itself first: `a)|(b` is none, whatever stands around it.
     build(written)?;
-    build(&format!(
-        "\\A(?:{written}{})\\z",
-        if written.contains("x") && written.contains('#') { "\n" } else { "" }
-    ))
+    // A line's end closes a comment of `(?x)`; elsewhere it would have to be matched.
+    build(&format!("\\A(?:{written})\\z")).or_else(|| build(&format!("\\A(?:{written}\n)\\z")))
 }
 
 impl fmt::Debug for Pattern {
@@ -105,6 +103,7 @@ mod tests {
             (r"(\d)(?!\1{9})\d{9}", "9999999998", Matched::Wholly),
             (r"\d++", "123", Matched::Wholly),
             ("(?x)12 # twelve", "12", Matched::Wholly),
+            ("^[0-9x#*]{10}$", "9876543210", Matched::Wholly),
             ("[6-9", "9", Matched::Broken),
             ("1)|(2", "2", Matched::Broken),
             ("*", "2", Matched::Broken),

@@ -147,16 +147,22 @@ fn number_rules(body: &RawValue, module: &str, master: &str) -> Result<NumberRul
     let entries = entries.map(items).transpose()?.flatten().unwrap_or_default();
     let mut rules = Vec::with_capacity(entries.len().min(MOST_RULES));
     for entry in entries.into_iter().take(MOST_RULES) {
-        let names = ["countryCode", "mobileNumberRegex", "default"];
-        let Some([country_code, pattern, default]) = members(entry, &names)? else { continue };
-        let Some(pattern) = text(pattern)?.filter(|pattern| !pattern.trim().is_empty()) else { continue };
-        rules.push(NumberRule {
-            country_code: text(country_code)?.map(std::borrow::Cow::into_owned),
-            pattern: Pattern::new(pattern.into_owned()),
-            is_default: text(default)?.is_some_and(|default| default.eq_ignore_ascii_case("true")),
-        });
+        // One entry that can't be read says nothing of the others.
+        rules.extend(number_rule(entry).ok().flatten());
     }
     Ok(NumberRules(rules))
+}
+
+/// `None`: it has no pattern.
+fn number_rule(entry: &RawValue) -> Result<Option<NumberRule>, WrongType> {
+    let names = ["countryCode", "mobileNumberRegex", "default"];
+    let Some([country_code, pattern, default]) = members(entry, &names)? else { return Ok(None) };
+    let Some(pattern) = text(pattern)?.filter(|pattern| !pattern.trim().is_empty()) else { return Ok(None) };
+    Ok(Some(NumberRule {
+        country_code: text(country_code)?.map(std::borrow::Cow::into_owned),
+        pattern: Pattern::new(pattern.into_owned()),
+        is_default: text(default)?.is_some_and(|default| default.eq_ignore_ascii_case("true")),
+    }))
 }
 
 fn inside<'a>(value: Option<&'a RawValue>, name: &str) -> Result<Option<&'a RawValue>, WrongType> {

@@ -67,6 +67,9 @@ impl Unavailable {
     }
 }
 
+/// Whole modules of texts come from there, and which ones is said by whoever asks for a passcode.
+const MODULES_AT_ONCE: usize = 16;
+
 /// The connections to DIGIT's services, and what is kept of their answers. To be kept where the settings are the same.
 pub struct Clients {
     pub(super) users: Option<Users>,
@@ -94,7 +97,8 @@ impl Clients {
         let EgovSettings { user_url, localization, mdms, server_timeout, .. } = settings;
         let users =
             user_url.as_ref().map(|url| Users::new(service("egov-user", url), *server_timeout * 3 / 5));
-        let messages = localization.url.as_ref().map(|url| service("egov-localization", url));
+        let messages = localization.url.as_ref();
+        let messages = messages.map(|url| service("egov-localization", url).at_most(MODULES_AT_ONCE));
         let rules = mdms.url.as_ref().map(|url| service("MDMS", url));
         Ok(Self {
             users,

@@ -62,6 +62,12 @@ impl Service {
         Self { name, url, client, clock, permits: Arc::new(Semaphore::new(MOST_AT_ONCE)) }
     }
 
+    /// The same, for so many calls at once.
+    pub(super) fn at_most(mut self, calls: usize) -> Self {
+        self.permits = Arc::new(Semaphore::new(calls));
+        self
+    }
+
     pub(super) fn url(&self) -> &Url {
         &self.url
     }
