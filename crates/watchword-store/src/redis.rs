@@ -18,6 +18,7 @@ mod records;
 mod reply;
 mod script;
 mod survey;
+mod unreadable;
 mod url;
 mod verifications;
 
@@ -38,9 +39,9 @@ use call::Call;
 use keys::Prefix;
 use link::Link;
 use outlook::{Outlook, View};
-use reply::{Read, Unreadable};
 use script::Script;
 pub use survey::{RedisServer, RedisSetup};
+use unreadable::{Read, Unreadable};
 pub use url::{RedisUrl, RedisUrlError};
 
 /// How the store behaves. The default suits a server.

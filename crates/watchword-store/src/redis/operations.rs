@@ -22,7 +22,8 @@ use watchword_core::verification::{Verification, Vid};
 
 use super::call::Call;
 use super::outlook::View;
-use super::reply::{self, Read, Reply, Unreadable};
+use super::reply::{self, Reply};
+use super::unreadable::{Read, Unreadable};
 use super::{RedisStore, outbox, outlook, records, script, verifications};
 
 /// What belongs to no namespace is in the first partition.

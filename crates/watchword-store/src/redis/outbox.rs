@@ -9,7 +9,8 @@ use watchword_core::time::Timestamp;
 
 use super::call::Call;
 use super::records::{attempt_text, delivery, delivery_state_number, verification};
-use super::reply::{Read, Reply, Unreadable, integer};
+use super::reply::{Reply, integer};
+use super::unreadable::{Read, Unreadable};
 
 pub(super) fn claimed(answer: Value) -> Read<Claimed> {
     let mut reply = Reply::of(answer)?;

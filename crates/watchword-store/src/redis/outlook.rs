@@ -9,7 +9,8 @@ use watchword_core::namespace::Partition;
 use watchword_core::ports::StoreStats;
 use watchword_core::time::Timestamp;
 
-use super::reply::{Read, Reply};
+use super::reply::Reply;
+use super::unreadable::Read;
 
 /// How long an outlook counts. What other nodes leave behind is found this much later.
 const GOOD_FOR: Duration = Duration::from_millis(500);

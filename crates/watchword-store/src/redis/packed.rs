@@ -5,7 +5,7 @@ use rmp::Marker;
 use rmp::decode::{RmpRead, read_marker};
 use rmp::encode;
 
-use super::reply::{Read, Unreadable};
+use super::unreadable::{Read, Unreadable};
 
 /// How deep lists are in lists, more than any record is.
 const DEEPEST: usize = 8;

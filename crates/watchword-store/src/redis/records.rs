@@ -14,7 +14,8 @@ use watchword_core::verification::{Attributes, ExternalId, Limits, OnRight, Rout
 
 use super::call::exact;
 use super::packed::Packing;
-use super::reply::{Read, Reply, Unreadable};
+use super::reply::Reply;
+use super::unreadable::{Read, Unreadable};
 
 /// What a start says of the verification that this candidate makes: in the order of `of_facts` in the scripts.
 pub(super) fn facts(start: &Start, candidate: &Candidate) -> Vec<u8> {

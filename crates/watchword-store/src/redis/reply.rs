@@ -3,28 +3,13 @@
 use std::time::Duration;
 
 use ::redis::Value;
-use thiserror::Error;
 use uuid::Uuid;
 use watchword_core::delivery::DeliveryState;
-use watchword_core::ports::StoreError;
 use watchword_core::time::Timestamp;
 use watchword_core::verification::{OnRight, State};
 
 use super::packed::unpacked;
-
-/// A script answered something that it never should; or somebody else wrote our keys.
-#[derive(Debug, Error)]
-#[error("the store holds what can't be read: expected {0}")]
-pub(super) struct Unreadable(pub(super) &'static str);
-
-impl From<Unreadable> for StoreError {
-    fn from(unreadable: Unreadable) -> Self {
-        // What was to be done is done.
-        Self::outcome_unknown(unreadable)
-    }
-}
-
-pub(super) type Read<T> = Result<T, Unreadable>;
+use super::unreadable::{Read, Unreadable};
 
 /// The elements of an answer, read one after the other.
 pub(super) struct Reply(std::vec::IntoIter<Value>);

@@ -15,7 +15,8 @@ use watchword_core::verification::{ExternalId, Verification, Vid};
 
 use super::call::Call;
 use super::records::{claims, facts, on_right_number, target, throttle_kind, throttled, verification};
-use super::reply::{Read, Reply, Unreadable};
+use super::reply::Reply;
+use super::unreadable::{Read, Unreadable};
 
 pub(super) fn give_start(call: &mut Call, start: &Start) {
     call.text(start.namespace.as_str());
