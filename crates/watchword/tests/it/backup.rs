@@ -47,8 +47,6 @@ async fn a_copy_taken_under_load_serves_all_that_was_acknowledged_before_it() {
         acknowledged.extend(start(&server, names("before", first..first + 25)).await);
     }
 
-    let elsewhere = tempfile::tempdir().unwrap();
-    let path = elsewhere.path().join("watchword.db");
     let server = Arc::new(server);
     let (done, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let load = {
@@ -63,12 +61,19 @@ async fn a_copy_taken_under_load_serves_all_that_was_acknowledged_before_it() {
     let load = tokio::spawn(load);
     // The copy is begun while callers are at work, and they go on meanwhile.
     eventually("the load", async || (rounds.load(Ordering::Relaxed) > 1).then_some(())).await;
-    let before = rounds.load(Ordering::Relaxed);
-    let said = tokio::task::block_in_place(|| site.says(&["backup", path.to_str().unwrap()]));
-    let during = rounds.load(Ordering::Relaxed) - before;
+    let copy = |_| {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let path = elsewhere.path().join("watchword.db");
+        let before = rounds.load(Ordering::Relaxed);
+        let said = tokio::task::block_in_place(|| site.says(&["backup", path.to_str().unwrap()]));
+        (elsewhere, said, rounds.load(Ordering::Relaxed) - before)
+    };
+    // A copy of so little may be over before a busy machine had two rounds of calls.
+    let copied = (0..10).map(copy).find(|(_, _, during)| *during > 1);
     done.store(true, Ordering::Relaxed);
     load.await.unwrap();
-    assert!(during > 1, "callers waited while it was copied");
+    let (elsewhere, said, _) = copied.expect("callers go on while it is copied");
+    let path = elsewhere.path().join("watchword.db");
     let store = site.store();
     let (first, second) = said.trim_end().split_once('\n').unwrap();
     assert!(first.starts_with(&format!("Copied {} to {}: ", store.display(), path.display())), "{said}");
