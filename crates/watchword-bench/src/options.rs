@@ -82,7 +82,7 @@ pub(crate) struct Caller {
     #[arg(long, default_value = "inbox")]
     provider: String,
     /// Addresses. {id} stands for the verification's id, {number} for nine digits, both each person's own; for text
-    /// messages give such as +77{number} [default: user-{id}@example.com; 77{number} for Perfumer's API]
+    /// messages give such as +77{number} (by default `user-{id}@example.com`, and `77{number}` for Perfumer's API)
     #[arg(long, value_name = "PATTERN")]
     to: Option<AddressPattern>,
     /// Who makes the passcode: the server, when its reply to PUT gives it back, or this program [default: the server,

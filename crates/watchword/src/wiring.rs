@@ -3,7 +3,7 @@
 //! # How to add one more
 //!
 //! - **A store**: its arm in [`open_store`].
-//! - **A dialect**: its router in [`Rewiring::public`], what it is told in [`dialects`].
+//! - **A dialect**: its router in `Rewiring::public`, what it is told in `wiring/dialects.rs`.
 
 mod dialects;
 

@@ -2,8 +2,8 @@
 //!
 //! # How to add one more
 //!
-//! - **A dialect**: its function here, and its arm in [`Rewiring::public`](super::Rewiring).
-//! - **A kind of provider**: which addresses it takes, in [`address_rule`]; what its messages are written in, in [`composer`].
+//! - **A dialect**: its function here, and its arm in `Rewiring::public`.
+//! - **A kind of provider**: which addresses it takes, in `address_rule`; what its messages are written in, in `composer`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
