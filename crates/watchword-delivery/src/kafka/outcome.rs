@@ -100,3 +100,20 @@ pub(super) fn shortened(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(TEXT_BYTES));
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_without_a_topic_is_nothing_that_a_breaker_counts() {
+        for code in [RDKafkaErrorCode::UnknownTopicOrPartition, RDKafkaErrorCode::TopicAuthorizationFailed] {
+            let error = KafkaError::MessageProduction(code);
+            assert_eq!(of_failure(&error, false, true), Outcome::Throttled { after: None }, "{code:?}");
+            assert_ne!(of_failure(&error, false, false), Outcome::Throttled { after: None }, "{code:?}");
+        }
+        // What is about the broker is about everybody.
+        let error = KafkaError::MessageProduction(RDKafkaErrorCode::SaslAuthenticationFailed);
+        assert!(matches!(of_failure(&error, false, true), Outcome::ProviderRefused { .. }));
+    }
+}

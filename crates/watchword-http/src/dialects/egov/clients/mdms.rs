@@ -207,6 +207,13 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_can_t_be_read_hides_no_other() {
+        let entries = r#"["bad",{"countryCode":{}, "mobileNumberRegex":"1"},{"countryCode":"+91","mobileNumberRegex":"[0-9]+"}]"#;
+        let body = format!(r#"{{"MdmsRes":{{"common-masters":{{"MobileNumberValidation":{entries}}}}}}}"#);
+        assert!(read(&body).unwrap().of(Some("+91")).is_some());
+    }
+
+    #[test]
     fn what_is_not_there_has_no_entries() {
         for body in [
             "{}",
